@@ -1,0 +1,89 @@
+//! All that the engine can ask of the world.
+
+use crate::fact::ProbeRole;
+use crate::names::{HookName, Incarnation, ProcessName, StateKey, StateVersion, TaskId};
+use crate::notice::Notice;
+use crate::value::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// State values, shared with whoever saves them.
+pub type Values = BTreeMap<StateKey, Value>;
+
+/// Something that the world shall begin. Performing one never waits; its end is a fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make all watches of the plan live. Answer: `WatchingBegan`, then `PathsTouched` as long as the session lasts.
+    WatchPaths,
+    /// Start a life of a process. Answers: see `ProcessFact`.
+    StartProcess(ProcessName, Incarnation),
+    /// Ask a life to end: its stop signal and SIGCONT to its group (and tree). Answer: `Exited` if it still ran, `Gone`.
+    StopProcess(ProcessName, Incarnation),
+    /// End a life: SIGKILL to all of it until nothing is left. Answer: as of `StopProcess`.
+    KillProcess(ProcessName, Incarnation),
+    /// Run a hook. Answer: `HookFinished`.
+    StartHook {
+        /// Whose end is the answer.
+        task: TaskId,
+        /// Which hook.
+        hook: HookName,
+        /// What the hook is told about why it runs.
+        errand: Errand,
+    },
+    /// Ask a hook's group to end (SIGTERM). Answer: `HookFinished` as for any hook.
+    StopHook(TaskId),
+    /// End a hook's group (SIGKILL). Answer: `HookFinished` as for any hook.
+    KillHook(TaskId),
+    /// One attempt of a probe of kind http, tcp or exec. Answer: `ProbeAnswered`.
+    StartProbe {
+        /// Whose end is the answer.
+        task: TaskId,
+        /// Whose probe.
+        process: ProcessName,
+        /// Which of its probes.
+        role: ProbeRole,
+        /// What the body must be, rendered.
+        expect_body: Option<String>,
+        /// After how long the attempt is over in any case.
+        within: Duration,
+    },
+    /// Drop an attempt. No answer.
+    CancelProbe(TaskId),
+    /// Replace the state file. One save is in flight at a time. Answer: `StateSaved` or `StateSaveFailed`.
+    SaveState {
+        /// The version that the answer names.
+        version: StateVersion,
+        /// All values.
+        values: Arc<Values>,
+        /// Whether it must survive a loss of power.
+        durable: bool,
+    },
+    /// Tell the user.
+    Report(Notice),
+    /// The session is over; always the last effect.
+    EndSession(Ending),
+}
+
+/// What a hook is told about why it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// `DEVLOOP_WORKFLOW`: the workflow whose step it is, or `observe`.
+    pub workflow: Arc<str>,
+    /// `DEVLOOP_CHANGED_FILES_JSON`: sorted, unique, relative to root.
+    pub changed_files: Arc<[Arc<str>]>,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// As asked: exit code 0.
+    AsAsked,
+    /// Something made going on impossible: exit code 1. What is in words by then: it was the last notice.
+    Failed,
+    /// What survives SIGKILL was left behind: exit code 1.
+    Abandoned {
+        /// The processes that are not gone.
+        processes: Vec<ProcessName>,
+    },
+}

@@ -1,0 +1,7 @@
+//! The engine.
+use crate::effect::{Effect, Values};
+use crate::fact::Fact;
+use crate::moment::Moment;
+use crate::plan::Plan;
+use crate::view::View;
+use std::sync::Arc;

@@ -1,0 +1,245 @@
+//! All that can happen. A fact cannot be refused.
+
+use crate::names::{Incarnation, ProcessName, StateKey, StateVersion, TaskId};
+use crate::value::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The driver runs; always the first fact, once.
+    SessionBegan,
+    /// The moment of `next_deadline` has come.
+    DeadlineReached,
+    /// A signal asked for the end.
+    InterruptRequested(Interrupt),
+    /// The guardian is gone: nothing can be started any more, and everything must end.
+    GuardianLost,
+    /// All watches are live; answers `WatchPaths`, once.
+    WatchingBegan,
+    /// Paths below root that changed, in the order in which the watcher saw them. Own files, ignored folders and
+    /// what changed nothing are not among them.
+    PathsTouched(Vec<Touch>),
+    /// Something about one life of a process.
+    Process(ProcessName, Incarnation, ProcessFact),
+    /// A hook is over; answers `StartHook`, once, also after `StopHook` and `KillHook`.
+    HookFinished {
+        /// Which.
+        task: TaskId,
+        /// How.
+        outcome: HookOutcome,
+    },
+    /// An attempt of a probe is over; answers `StartProbe`, once, unless `CancelProbe` came before.
+    ProbeAnswered {
+        /// Which.
+        task: TaskId,
+        /// How.
+        answer: ProbeAnswer,
+    },
+    /// The state file holds this version; answers `SaveState`.
+    StateSaved(StateVersion),
+    /// The state file could not be written; answers `SaveState`.
+    StateSaveFailed(StateVersion, String),
+}
+
+/// Which signal asked for the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// `SIGINT`.
+    Int,
+    /// `SIGTERM`.
+    Term,
+    /// `SIGHUP`.
+    Hup,
+}
+
+/// One changed path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// Relative to root, `/`-joined; what is not UTF-8 holds U+FFFD.
+    pub path: Arc<str>,
+    /// What is known about it.
+    pub kind: TouchKind,
+}
+
+/// What is known about a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TouchKind {
+    /// Somebody is writing it and has not closed it yet.
+    Writing,
+    /// It is whole: closed after writing, renamed, linked, removed, touched.
+    Settled,
+    /// A comparison of the tree found it changed (poll, overflow): nobody knows when, and it counts as settled.
+    Found,
+}
+
+/// Something about one life of a process. `StartProcess` is answered by `Started` or `StartFailed`; `Started` is
+/// followed by `Exited` once and then `Gone` once; captures and matches come between `Started` and `Exited`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcessFact {
+    /// The command runs.
+    Started {
+        /// Its process id, for people.
+        pid: u32,
+    },
+    /// The command does not run; nothing of this life is left.
+    StartFailed(StartFailure),
+    /// An output rule found a value.
+    Captured {
+        /// The rule's key.
+        key: StateKey,
+        /// The value.
+        value: String,
+    },
+    /// A line matched the pattern of an `output` probe.
+    LineMatched(ProbeRole),
+    /// The command ended; all that it wrote has been shown and captured.
+    Exited(ExitStatus),
+    /// Nothing of its tree (or of its group, as `contain` says) is left.
+    Gone,
+    /// Something of it survives SIGKILL.
+    Stuck {
+        /// Its process id.
+        pid: u32,
+    },
+}
+
+/// Which of a process' two probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProbeRole {
+    /// `[process.NAME.readiness]`.
+    Readiness,
+    /// `[process.NAME.liveness]`.
+    Liveness,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// Whoever kept it was killed, so nobody knows.
+    Unknown,
+}
+
+impl ExitStatus {
+    /// Whether it is exit code 0.
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit status {code}"),
+            Self::Signal(number) => match signal_name(*number) {
+                Some(name) => write!(f, "signal {number} ({name})"),
+                None => write!(f, "signal {number}"),
+            },
+            Self::Unknown => f.write_str("an unknown status"),
+        }
+    }
+}
+
+/// Names of signals whose numbers are the same on every system that devloop runs on (signal(7), POSIX `kill`).
+fn signal_name(number: i32) -> Option<&'static str> {
+    Some(match number {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        _ => return None,
+    })
+}
+
+/// Why a command does not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartFailure {
+    /// A stranger listens where the process would.
+    AddressInUse {
+        /// `host:port`.
+        address: String,
+    },
+    /// A variable of the config is not set in devloop's environment.
+    UnsetVariable {
+        /// The key that names it, as in `command[1]` or `env.PORT`.
+        key: String,
+        /// The variable.
+        variable: String,
+    },
+    /// The system refused.
+    Refused {
+        /// What was attempted, as in `program 'foo' was not found in PATH`.
+        what: String,
+        /// The system's own words.
+        error: String,
+    },
+}
+
+/// How a hook ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookOutcome {
+    /// It never ran.
+    StartFailed(StartFailure),
+    /// It ran and ended; what it wrote has been shown.
+    Exited {
+        /// How.
+        status: ExitStatus,
+        /// What it printed, as its `capture` says.
+        captured: Captured,
+    },
+}
+
+/// What a hook printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Captured {
+    /// Its output is not captured.
+    Nothing,
+    /// Trimmed text.
+    Text(String),
+    /// A JSON object.
+    Object(BTreeMap<StateKey, Value>),
+    /// Its output cannot be used.
+    Unusable(CaptureFailure),
+}
+
+/// Why captured output cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaptureFailure {
+    /// Longer than this many bytes.
+    TooLong {
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// Not UTF-8.
+    NotUtf8,
+    /// Not a JSON object; the parser's words.
+    NotJsonObject {
+        /// The parser's words.
+        error: String,
+    },
+}
+
+/// How an attempt of a probe ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeAnswer {
+    /// As it should be.
+    Well,
+    /// Nobody listens (yet).
+    Refused,
+    /// Any other answer, or none in time: what was wrong, in words.
+    Unwell(String),
+}

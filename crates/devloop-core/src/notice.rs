@@ -1,0 +1,341 @@
+//! All that a user may hear, as data; `report` has the words.
+
+use crate::fact::{CaptureFailure, ExitStatus, Interrupt, StartFailure};
+use crate::names::{HookName, ProcessName, StateKey, WorkflowName};
+use crate::plan::workflow::MessageStyle;
+use std::time::Duration;
+
+/// How important a notice is; `RUST_LOG` filters by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something failed.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// What is going on.
+    Info,
+    /// For whoever looks closely.
+    Debug,
+}
+
+/// Something that the user should hear from the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A process runs.
+    ProcessStarted {
+        /// Which.
+        process: ProcessName,
+        /// Its process id.
+        pid: u32,
+    },
+    /// A process and all that belonged to it is gone, as asked.
+    ProcessStopped {
+        /// Which.
+        process: ProcessName,
+    },
+    /// A process ended by itself.
+    ProcessExited {
+        /// Which.
+        process: ProcessName,
+        /// How.
+        status: ExitStatus,
+        /// After how long it is started again.
+        again_in: Option<Duration>,
+    },
+    /// A process could not be started.
+    ProcessStartFailed {
+        /// Which.
+        process: ProcessName,
+        /// Why.
+        failure: StartFailure,
+        /// After how long it is tried again.
+        again_in: Option<Duration>,
+    },
+    /// A process is ready.
+    ProcessReady {
+        /// Which. How it shows follows from its plan: healthy at a URL, ready via a state key, …
+        process: ProcessName,
+    },
+    /// A process has not become ready in time.
+    ProcessNotReady {
+        /// Which.
+        process: ProcessName,
+        /// In what time.
+        within: Duration,
+        /// What the last attempt said.
+        last: Option<String>,
+    },
+    /// A process fails its liveness probe.
+    ProcessUnwell {
+        /// Which.
+        process: ProcessName,
+        /// What was wrong.
+        reason: String,
+        /// Whether it is restarted for it.
+        is_restarted: bool,
+    },
+    /// A stop takes long.
+    WaitingForStop {
+        /// Who has not ended yet.
+        processes: Vec<ProcessName>,
+    },
+    /// A stop took too long; SIGKILL follows.
+    ProcessKilled {
+        /// Which.
+        process: ProcessName,
+        /// Its grace period.
+        after: Duration,
+    },
+    /// Something survives SIGKILL.
+    ProcessStuck {
+        /// Which.
+        process: ProcessName,
+        /// The process id of what is left.
+        pid: u32,
+    },
+    /// A workflow begins: as a run of its own, triggered, or inline.
+    WorkflowBegan {
+        /// Which.
+        workflow: WorkflowName,
+        /// How many changed files it was told of.
+        changed_files: usize,
+    },
+    /// A run failed; the session goes on.
+    WorkflowFailed {
+        /// The workflow that was wanted.
+        workflow: WorkflowName,
+        /// From the outermost workflow to the innermost: which step (counted from 1), what action.
+        path: Vec<StepPlace>,
+        /// What happened.
+        failure: StepFailure,
+    },
+    /// A run was cancelled because its workflow is wanted again (`on_busy = "restart"`).
+    WorkflowCancelled {
+        /// Which.
+        workflow: WorkflowName,
+    },
+    /// A workflow was wanted while it ran and dropped (`on_busy = "skip"`).
+    WorkflowSkipped {
+        /// Which.
+        workflow: WorkflowName,
+    },
+    /// A run came to its end.
+    WorkflowFinished {
+        /// Which.
+        workflow: WorkflowName,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The message of a `log` step; always shown.
+    Message {
+        /// Whose step.
+        workflow: WorkflowName,
+        /// The rendered text, as it is: whoever shows it escapes controls.
+        text: String,
+        /// How it is shown.
+        style: MessageStyle,
+    },
+    /// A template names a key that the state does not hold; told once a key and workflow.
+    TemplateKeyMissing {
+        /// Whose template.
+        workflow: WorkflowName,
+        /// Which key.
+        key: StateKey,
+    },
+    /// A polled hook failed; told once, then when the failure changes.
+    ObserverFailed {
+        /// Which.
+        hook: HookName,
+        /// What happened.
+        failure: StepFailure,
+    },
+    /// A polled hook works again.
+    ObserverRecovered {
+        /// Which.
+        hook: HookName,
+    },
+    /// The state file cannot be written; told once, then when the error changes. It is tried again.
+    StateSaveFailed {
+        /// The system's words.
+        error: String,
+    },
+    /// The state file can be written again.
+    StateSaveRecovered,
+    /// A signal asked for the end.
+    InterruptReceived {
+        /// Which.
+        interrupt: Interrupt,
+    },
+    /// A second signal: everything is killed.
+    KillRequested,
+    /// The guardian is gone; everything is stopped.
+    GuardianLost,
+    /// The session ends because a process cannot start during startup.
+    StartupFailed {
+        /// Which.
+        process: ProcessName,
+    },
+}
+
+/// A step of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepPlace {
+    /// Whose step.
+    pub workflow: WorkflowName,
+    /// Its number, counted from 1; a step of a parallel group has one more number for each level.
+    pub number: Vec<usize>,
+    /// Its action.
+    pub action: &'static str,
+}
+
+/// Why a step failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepFailure {
+    /// The process is stopped, or waits for its restart.
+    ProcessNotRunning {
+        /// Which.
+        process: ProcessName,
+    },
+    /// The process ended while it was awaited.
+    ProcessExited {
+        /// Which.
+        process: ProcessName,
+        /// How.
+        status: ExitStatus,
+    },
+    /// The process was stopped while it was awaited.
+    ProcessStopped {
+        /// Which.
+        process: ProcessName,
+    },
+    /// The process did not become ready in time.
+    ProcessNotReady {
+        /// Which.
+        process: ProcessName,
+        /// In what time.
+        within: Duration,
+        /// What the last attempt said.
+        last: Option<String>,
+    },
+    /// The process could not be started.
+    ProcessStartFailed {
+        /// Which.
+        process: ProcessName,
+        /// Why.
+        failure: StartFailure,
+    },
+    /// A process that this one depends on failed.
+    DependencyFailed {
+        /// Which depends.
+        process: ProcessName,
+        /// What happened to the other.
+        cause: Box<StepFailure>,
+    },
+    /// The hook could not be started.
+    HookStartFailed {
+        /// Which.
+        hook: HookName,
+        /// Why.
+        failure: StartFailure,
+    },
+    /// The hook did not exit with 0.
+    HookFailed {
+        /// Which.
+        hook: HookName,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// The hook took too long.
+    HookTimedOut {
+        /// Which.
+        hook: HookName,
+        /// In what time it should have ended.
+        within: Duration,
+    },
+    /// What the hook printed cannot be used.
+    CaptureUnusable {
+        /// Which.
+        hook: HookName,
+        /// Why.
+        failure: CaptureFailure,
+    },
+    /// A hook captured a key that belongs to devloop.
+    ReservedKey {
+        /// Which hook.
+        hook: HookName,
+        /// Which key.
+        key: StateKey,
+    },
+    /// A template rendered to more than fits.
+    TooLong {
+        /// The template as it was written.
+        template: String,
+    },
+}
+
+impl Notice {
+    /// How important it is.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::ProcessStarted { .. }
+            | Self::ProcessStopped { .. }
+            | Self::ProcessReady { .. }
+            | Self::WaitingForStop { .. }
+            | Self::WorkflowBegan { .. }
+            | Self::WorkflowCancelled { .. }
+            | Self::WorkflowSkipped { .. }
+            | Self::Message { .. }
+            | Self::ObserverRecovered { .. }
+            | Self::StateSaveRecovered
+            | Self::InterruptReceived { .. }
+            | Self::KillRequested => Level::Info,
+            Self::WorkflowFinished { .. } => Level::Debug,
+            Self::ProcessExited { status, .. } if status.is_success() => Level::Info,
+            Self::ProcessExited { .. }
+            | Self::ProcessNotReady { .. }
+            | Self::ProcessUnwell { .. }
+            | Self::ProcessKilled { .. }
+            | Self::TemplateKeyMissing { .. }
+            | Self::ObserverFailed { .. } => Level::Warn,
+            Self::ProcessStartFailed { .. }
+            | Self::ProcessStuck { .. }
+            | Self::WorkflowFailed { .. }
+            | Self::StateSaveFailed { .. }
+            | Self::GuardianLost
+            | Self::StartupFailed { .. } => Level::Error,
+        }
+    }
+
+    /// The part of devloop that speaks, as in `[devloop processes]`.
+    pub fn part(&self) -> &'static str {
+        match self {
+            Self::ProcessStarted { .. }
+            | Self::ProcessStopped { .. }
+            | Self::ProcessExited { .. }
+            | Self::ProcessStartFailed { .. }
+            | Self::ProcessReady { .. }
+            | Self::ProcessNotReady { .. }
+            | Self::ProcessUnwell { .. }
+            | Self::WaitingForStop { .. }
+            | Self::ProcessKilled { .. }
+            | Self::ProcessStuck { .. } => "processes",
+            Self::WorkflowBegan { .. }
+            | Self::WorkflowFailed { .. }
+            | Self::WorkflowCancelled { .. }
+            | Self::WorkflowSkipped { .. }
+            | Self::WorkflowFinished { .. }
+            | Self::Message { .. }
+            | Self::TemplateKeyMissing { .. } => "workflows",
+            Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",
+            Self::StateSaveFailed { .. } | Self::StateSaveRecovered => "state",
+            Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost | Self::StartupFailed { .. } => {
+                "engine"
+            }
+        }
+    }
+
+    /// Whether `RUST_LOG` cannot hide it: what a user asked to be told, and failures.
+    pub fn is_for_user(&self) -> bool {
+        matches!(self, Self::Message { .. }) || self.level() == Level::Error
+    }
+}
