@@ -1,0 +1,68 @@
+//! Waiting for conditions, and facts about processes that are not ours.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up on it. Generous: it is only reached when something is broken.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits until a question has an answer.
+///
+/// # Panics
+/// When there is none after [`DEADLINE`].
+pub fn until<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = question() {
+            return answer;
+        }
+        assert!(began.elapsed() < DEADLINE, "gave up waiting: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until a file holds a text that a question accepts, and gives it back.
+pub fn file(path: &Path, accepts: impl Fn(&str) -> bool) -> String {
+    until(&format!("{} holds what it should (it holds {:?})", path.display(), std::fs::read_to_string(path)), || {
+        std::fs::read_to_string(path).ok().filter(|text| accepts(text))
+    })
+}
+
+/// Waits until a file has at least this many lines, and gives them back.
+pub fn lines(path: &Path, count: usize) -> Vec<String> {
+    file(path, |text| text.lines().count() >= count).lines().map(str::to_owned).collect()
+}
+
+/// Whether a process exists and is no zombie.
+pub fn is_alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])))
+}
+
+/// Waits until a process is gone.
+pub fn gone(pid: u32) {
+    until(&format!("process {pid} is gone"), || (!is_alive(pid)).then_some(()));
+}
+
+/// Waits until a file holds a pid.
+pub fn pid(path: &Path) -> u32 {
+    until(&format!("{} holds a pid", path.display()), || std::fs::read_to_string(path).ok()?.trim().parse().ok())
+}
+
+/// A loopback port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The body of a GET, if the server answers with 200.
+pub fn get(address: &str, path: &str) -> Option<String> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
+}
