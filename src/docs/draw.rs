@@ -66,7 +66,12 @@ fn one(block: &Block, width: usize, colors: bool) -> Vec<Line> {
             lines
         }
         Block::Quote(blocks) => {
-            let body = stack(blocks, width.saturating_sub(2).max(NARROWEST), colors, false);
+            let body = stack(
+                blocks,
+                width.saturating_sub(2).max(NARROWEST),
+                colors,
+                false,
+            );
             body.iter().map(|line| line.after("│ ")).collect()
         }
         Block::Table {

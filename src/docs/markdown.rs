@@ -56,7 +56,7 @@ pub(super) fn blocks(markdown: &str) -> Vec<Block> {
 }
 
 /// Everything up to the end of the surrounding block.
-fn children<'a>(events: &mut Parser<'a>) -> Vec<Block> {
+fn children(events: &mut Parser<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
     // A tight list item holds its text directly, without a paragraph around it.
     let mut bare = Vec::new();
@@ -124,7 +124,7 @@ fn code(events: &mut Parser<'_>) -> String {
     text
 }
 
-fn list<'a>(first: Option<u64>, events: &mut Parser<'a>) -> Block {
+fn list(first: Option<u64>, events: &mut Parser<'_>) -> Block {
     let mut items = Vec::new();
     let mut loose = false;
     while let Some(Event::Start(Tag::Item)) = events.next() {
@@ -144,7 +144,7 @@ fn list<'a>(first: Option<u64>, events: &mut Parser<'a>) -> Block {
     }
 }
 
-fn table<'a>(alignments: Vec<Alignment>, events: &mut Parser<'a>) -> Block {
+fn table(alignments: Vec<Alignment>, events: &mut Parser<'_>) -> Block {
     let mut head = Vec::new();
     let mut rows = Vec::new();
     while let Some(Event::Start(tag)) = events.next() {

@@ -46,16 +46,12 @@ fn ruler(columns: &[usize]) -> Line {
 /// column at a time to the one that is furthest from what it wants.
 fn widths(rows: &[&[Cell]], width: usize) -> Vec<usize> {
     let count = rows.iter().map(|row| row.len()).max().unwrap_or(0).max(1);
-    let room = width
-        .saturating_sub(GAP.len() * (count - 1))
-        .max(count);
+    let room = width.saturating_sub(GAP.len() * (count - 1)).max(count);
     let widest = |column: usize, measure: &dyn Fn(&Cell) -> usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(measure).max().unwrap_or(0).max(1)
     };
-    let wanted: Vec<usize> = (0..count)
-        .map(|column| widest(column, &natural))
-        .collect();
+    let wanted: Vec<usize> = (0..count).map(|column| widest(column, &natural)).collect();
     let mut given: Vec<usize> = (0..count)
         .map(|column| widest(column, &|cell| widest_word(cell)).min((room / count).max(1)))
         .collect();
