@@ -14,25 +14,24 @@ use devloop_core::plan::Plan;
 use devloop_core::plan::workflow::MessageStyle;
 use devloop_core::plan::words::Words;
 use filter::Filter;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Takes finished lines without waiting: each ends with a line feed.
-pub trait LineSink {
-    /// Lines for the user's stderr and the session log.
-    fn show(&self, lines: &str);
-    /// Lines for the session log alone, without colours.
-    fn record(&self, lines: &str);
+pub trait LineSink: Send + Sync {
+    /// The same lines in two forms: as the user's stderr shows them, and as the session log keeps them.
+    fn line(&self, shown: String, recorded: String);
 }
 
-/// Tells the user what happens.
+/// Resolves the variables of a probe's URL for display.
+pub type Resolve = Box<dyn Fn(&Words) -> String + Send + Sync>;
+
+/// Tells the user what happens. Threads of adapters tell through it, too.
 pub struct Reporter {
     sink: Box<dyn LineSink>,
     filter: Filter,
     plan: Arc<Plan>,
-    /// Resolves the variables of a probe's URL for display.
-    resolve: Box<dyn Fn(&Words) -> String>,
+    resolve: Resolve,
     colors: bool,
     /// Columns of the user's terminal, if stderr is one.
     columns: Option<usize>,
@@ -53,7 +52,7 @@ impl Reporter {
         sink: Box<dyn LineSink>,
         filter: Filter,
         plan: Arc<Plan>,
-        resolve: Box<dyn Fn(&Words) -> String>,
+        resolve: Resolve,
         look: Look,
     ) -> Self {
         Self { sink, filter, plan, resolve, colors: look.colors, columns: look.columns }
@@ -65,8 +64,8 @@ impl Reporter {
             return;
         }
         if let Notice::Message { text, style: MessageStyle::Boxed, .. } = notice {
-            let frame = boxed::frame(&escape::one_line(text), self.columns);
-            self.sink.show(&frame);
+            let text = escape::one_line(text);
+            self.sink.line(boxed::frame(&text, self.columns), boxed::frame(&text, None));
             return;
         }
         self.write(notice.part(), notice.level(), &words::of(notice, &self.plan, &*self.resolve));
@@ -81,30 +80,26 @@ impl Reporter {
 
     /// Tells something that no filter may hide, in a form of its own.
     pub fn always(&self, shown: &str, recorded: &str) {
-        self.sink.show(&format!("{shown}\n"));
-        self.sink.record(&format!("{recorded}\n"));
+        self.sink.line(format!("{shown}\n"), format!("{recorded}\n"));
     }
 
     fn write(&self, part: &str, level: Level, message: &str) {
-        self.sink.show(&line(part, level, message, self.colors));
+        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        self.sink.line(line(part, level, &time, message, self.colors), line(part, level, &time, message, false));
     }
 }
 
 /// An engine line: `[devloop PART] LEVEL TIME message` (fixed in shape; scripts read it).
-pub fn line(part: &str, level: Level, message: &str, colors: bool) -> String {
+fn line(part: &str, level: Level, time: &str, message: &str, colors: bool) -> String {
     let (name, color) = match level {
         Level::Error => ("ERROR", "31"),
         Level::Warn => ("WARN", "33"),
         Level::Info => ("INFO", "32"),
         Level::Debug => ("DEBUG", "34"),
     };
-    let time = humantime::format_rfc3339_millis(SystemTime::now());
-    let mut line = String::with_capacity(message.len() + 64);
-    // Writing into a string cannot fail.
-    let _ = if colors {
-        writeln!(line, "\x1b[2m[devloop {part}]\x1b[0m \x1b[{color}m{name}\x1b[0m \x1b[2m{time}\x1b[0m {message}")
+    if colors {
+        format!("\x1b[2m[devloop {part}]\x1b[0m \x1b[{color}m{name}\x1b[0m \x1b[2m{time}\x1b[0m {message}\n")
     } else {
-        writeln!(line, "[devloop {part}] {name} {time} {message}")
-    };
-    line
+        format!("[devloop {part}] {name} {time} {message}\n")
+    }
 }
