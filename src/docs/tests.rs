@@ -2,6 +2,9 @@
 
 use super::{TOPICS, index, nearest, render, topic, width};
 use expect_test::{Expect, expect};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
 fn check(markdown: &str, columns: usize, page: &Expect) {
@@ -241,6 +244,75 @@ fn any_text_is_drawn_at_any_width_without_a_panic() {
                 let page = render(sample, columns, colors);
                 assert!(page.is_empty() || page.ends_with('\n'));
             }
+        }
+    }
+}
+
+#[test]
+fn a_generated_table_may_touch_its_markers() {
+    check(
+        "before\n\n<!-- keys: x -->\n| key |\n|---|\n| a |\n<!-- /keys -->\n\nafter\n",
+        40,
+        &expect![[r"
+            page:
+              before
+
+              key
+              ───
+              a
+
+              after
+        "]],
+    );
+}
+
+#[test]
+fn every_page_of_the_folder_is_a_topic_and_every_topic_a_page() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let mut pages: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".md").map(str::to_owned))
+        .collect();
+    // The changelog lies where everybody looks for it, at the top.
+    pages.push("changelog".to_owned());
+    pages.sort();
+    let mut topics: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
+    topics.sort_unstable();
+    assert_eq!(topics, pages);
+}
+
+#[test]
+fn promises_are_numbered_without_a_gap_and_are_one_sentence() {
+    let mut last: BTreeMap<&str, u32> = BTreeMap::new();
+    for line in topic("behavior").unwrap().text.lines() {
+        let Some(promise) = line.strip_prefix("- `") else {
+            assert!(!line.starts_with('-'), "no promise: {line}");
+            continue;
+        };
+        let (id, sentence) = promise.split_once("` ").unwrap();
+        let (subject, number) = id.rsplit_once('.').unwrap();
+        assert_eq!(subject.split('.').count(), 2, "{id}");
+        let before = last.entry(subject).or_insert(0);
+        assert_eq!(number.parse::<u32>().unwrap(), *before + 1, "{id}");
+        *before += 1;
+        assert!(sentence.ends_with('.'), "{id} has no full stop");
+        assert!(!sentence.contains(". "), "{id} is more than a sentence");
+    }
+    assert!(last.len() > 20, "the promises were not found");
+}
+
+#[test]
+fn code_blocks_say_what_they_are() {
+    let known = ["toml", "toml,fragment", "console", "text", "sh"];
+    for topic in TOPICS {
+        let mut fences = topic
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix("```"));
+        while let Some(kind) = fences.next() {
+            assert!(known.contains(&kind), "{}: '{kind}'", topic.name);
+            assert_eq!(fences.next(), Some(""), "{}: an open block", topic.name);
         }
     }
 }
