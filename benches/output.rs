@@ -76,7 +76,7 @@ fn measure(kind: &str, count: &str) -> io::Result<()> {
         style: BodyStyle::Plain,
         raw: false,
         rules: Vec::new(),
-        pattern: None,
+        patterns: Vec::new(),
         capture: false,
         heard: Box::new(drop),
     });

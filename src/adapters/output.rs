@@ -79,8 +79,8 @@ pub struct ChildStreams {
     pub raw: bool,
     /// What is searched in its lines.
     pub rules: Vec<Rule>,
-    /// What its readiness or liveness waits for.
-    pub pattern: Option<Regex>,
+    /// What its readiness and its liveness wait for.
+    pub patterns: Vec<Regex>,
     /// Whether its stdout is kept, up to [`CAPTURE_MAX`].
     pub capture: bool,
     /// Hears what was found. Called on the reader's thread: it may only put the word into a channel.
@@ -108,8 +108,8 @@ pub enum Heard {
         /// At most 8 KiB, without control characters.
         value: String,
     },
-    /// The pattern matched at least once since it was last told.
-    PatternMatched,
+    /// The pattern with this index matched at least once since it was last told.
+    PatternMatched(usize),
 }
 
 /// The answer to [`Output::drain`].

@@ -93,7 +93,7 @@ impl Child {
                 dim: streams.style == BodyStyle::Dim,
                 raw: streams.raw,
             },
-            search: Search::new(streams.rules, streams.pattern),
+            search: Search::new(streams.rules, streams.patterns),
             captured: streams.capture.then(Vec::new),
             overflowed: false,
             heard: streams.heard,

@@ -54,24 +54,25 @@ impl Extract {
 #[derive(Debug)]
 pub(super) struct Search {
     rules: Vec<Rule>,
-    pattern: Option<Regex>,
+    patterns: Vec<Regex>,
     found: Vec<(usize, String)>,
-    matched: bool,
+    /// One for each pattern.
+    matched: Vec<bool>,
 }
 
 impl Search {
-    pub(super) fn new(rules: Vec<Rule>, pattern: Option<Regex>) -> Self {
-        Self { rules, pattern, found: Vec::new(), matched: false }
+    pub(super) fn new(rules: Vec<Rule>, patterns: Vec<Regex>) -> Self {
+        Self { rules, matched: vec![false; patterns.len()], patterns, found: Vec::new() }
     }
 
     /// Looks at one line, all of it, whatever part was shown before.
     pub(super) fn look(&mut self, line: Line<'_>) {
-        if self.rules.is_empty() && self.pattern.is_none() {
+        if self.rules.is_empty() && self.patterns.is_empty() {
             return;
         }
         let words = filter::words(line.whole);
-        if let Some(pattern) = &self.pattern {
-            self.matched = self.matched || pattern.is_match(&words);
+        for (pattern, matched) in self.patterns.iter().zip(&mut self.matched) {
+            *matched = *matched || pattern.is_match(&words);
         }
         for rule in 0..self.rules.len() {
             if let Some(value) = self.rules[rule].extract.value(&words) {
@@ -84,16 +85,18 @@ impl Search {
     }
 
     pub(super) fn has_found(&self) -> bool {
-        self.matched || !self.found.is_empty()
+        self.matched.contains(&true) || !self.found.is_empty()
     }
 
-    /// What was found since the last time, values before the pattern.
+    /// What was found since the last time, values before the patterns.
     pub(super) fn take(&mut self, heard: &dyn Fn(Heard)) {
         for (rule, value) in self.found.drain(..) {
             heard(Heard::Captured { state_key: self.rules[rule].state_key.clone(), value });
         }
-        if std::mem::take(&mut self.matched) {
-            heard(Heard::PatternMatched);
+        for (index, matched) in self.matched.iter_mut().enumerate() {
+            if std::mem::take(matched) {
+                heard(Heard::PatternMatched(index));
+            }
         }
     }
 }
@@ -165,7 +168,7 @@ mod tests {
     }
 
     fn heard(rules: Vec<Rule>, pattern: Option<&str>, lines: &[&[u8]]) -> Vec<Heard> {
-        let mut search = Search::new(rules, pattern.map(|pattern| Regex::new(pattern).unwrap()));
+        let mut search = Search::new(rules, pattern.map(|pattern| Regex::new(pattern).unwrap()).into_iter().collect());
         for line in lines {
             search.look(Line { whole: line, shown: 0, broken: false });
         }
@@ -190,7 +193,7 @@ mod tests {
     fn of_many_matches_the_last_value_of_each_key_is_told_once() {
         let rules = vec![regex("a", "a=(.*)", 1), regex("b", "b=(.*)", 1), regex("a", "again=(.*)", 1)];
         let heard = heard(rules, Some("="), &[b"a=1", b"b=1", b"a=2", b"again=3", b"b=4"]);
-        assert_eq!(heard, [captured("a", "3"), captured("b", "4"), Heard::PatternMatched]);
+        assert_eq!(heard, [captured("a", "3"), captured("b", "4"), Heard::PatternMatched(0)]);
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Stage {
             style: BodyStyle::Plain,
             raw: false,
             rules: Vec::new(),
-            pattern: None,
+            patterns: Vec::new(),
             capture: false,
             heard: Box::new(move |word| told.send(word).unwrap_or(())),
         };
@@ -148,11 +148,11 @@ fn a_child_that_is_not_inherited_is_in_the_log_alone_and_its_rules_run() {
     let mut child = stage.child("sh web", |streams| {
         streams.inherit = false;
         streams.rules = vec![port_rule()];
-        streams.pattern = Some(Regex::new("port").unwrap());
+        streams.patterns = vec![Regex::new("port").unwrap()];
     });
     child.stderr.write_all(b"\x1b[1mport\x1b[0m 80\n").unwrap();
     assert_eq!(child.heard.recv_timeout(DEADLINE).unwrap(), captured("80"));
-    assert_eq!(child.heard.recv_timeout(DEADLINE).unwrap(), Heard::PatternMatched);
+    assert_eq!(child.heard.recv_timeout(DEADLINE).unwrap(), Heard::PatternMatched(0));
     let [out, err, log] = stage.ends();
     assert_eq!((out.as_str(), err.as_str()), ("", ""));
     assert_eq!(log, "[sh web] \x1b[1mport\x1b[0m 80\n");
