@@ -33,6 +33,7 @@ use tokio::io::Interest;
 
 pub use candidates::candidates;
 pub use child::{Child, Control};
+pub use signals::is_hangup_ignored;
 
 /// What a child is to be.
 #[derive(Debug)]

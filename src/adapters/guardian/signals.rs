@@ -42,6 +42,15 @@ pub(super) fn unblock_all() {
     }
 }
 
+/// Whether SIGHUP is ignored, as `nohup` leaves it (sigaction(2)); devloop then leaves it so.
+pub fn is_hangup_ignored() -> bool {
+    // SAFETY: all zeroes is a valid `sigaction`, and with a null new action the call only fills it in.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
 /// Signals a child of ours that we have not reaped, so that its pid is still its own.
 pub(super) fn send(pid: i32, signal: i32) {
     if pid > 1 {
