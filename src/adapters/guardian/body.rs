@@ -42,8 +42,14 @@ struct Guard {
 pub(super) fn guard(socket: BorrowedFd<'_>) -> ! {
     let settled = settle(socket).and_then(|socket| Ok((socket, ChildSignal::new()?)));
     let Ok((socket, child_signal)) = settled else { spawn::end(1) };
-    let mut guard =
-        Guard { socket, is_dismissed: false, child_signal, marks: Marks::new(), keepers: Vec::new(), fallen: Vec::new() };
+    let mut guard = Guard {
+        socket,
+        is_dismissed: false,
+        child_signal,
+        marks: Marks::new(),
+        keepers: Vec::new(),
+        fallen: Vec::new(),
+    };
     while !guard.is_dismissed || !guard.keepers.is_empty() || !guard.fallen.is_empty() {
         guard.turn();
     }
@@ -126,12 +132,12 @@ impl Guard {
 
     fn fork_keeper(&mut self, control: &OwnedFd) {
         let slot = self.marks.free_slot(&|slot| self.keepers.iter().any(|kept| kept.slot == Some(slot)));
-        match spawn::fork(|| keeper::keep(control.as_fd(), slot.map(|slot| (&self.marks, slot)))) {
-            Ok(pid) => self.keepers.push(Kept { pid, slot }),
-            Err(_) => {
-                let Failure { step, errno } = Failure::last(Step::Fork);
-                let _ = rustix::io::write(control, &Report::StartFailed { step, errno }.encode());
-            }
+        let forked = spawn::fork(|| keeper::keep(control.as_fd(), slot.map(|slot| (&self.marks, slot))));
+        if let Ok(pid) = forked {
+            self.keepers.push(Kept { pid, slot });
+        } else {
+            let Failure { step, errno } = Failure::last(Step::Fork);
+            let _ = rustix::io::write(control, &Report::StartFailed { step, errno }.encode());
         }
     }
 }

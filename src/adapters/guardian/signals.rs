@@ -93,7 +93,9 @@ fn wait(pid: i32, flags: i32) -> Reaped {
             0 => return Reaped::NothingYet,
             -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
             -1 => return Reaped::NoChildren,
-            found if libc::WIFSIGNALED(status) => return Reaped::Child(found, ExitStatus::Signal(libc::WTERMSIG(status))),
+            found if libc::WIFSIGNALED(status) => {
+                return Reaped::Child(found, ExitStatus::Signal(libc::WTERMSIG(status)));
+            }
             found => return Reaped::Child(found, ExitStatus::Code(libc::WEXITSTATUS(status))),
         }
     }
