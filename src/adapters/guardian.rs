@@ -182,6 +182,10 @@ impl Guardian {
     ///
     /// Fails with `InvalidInput` for a NUL byte in a word, and with the system's error when there is no guardian
     /// (`EPIPE`) or it does not keep up (`EAGAIN`). Must be called inside a Tokio runtime.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "our copies of its descriptors must be closed when the keeper has its own"
+    )]
     pub fn launch(&self, launch: Launch) -> io::Result<Child> {
         let payload = wire::encode(&launch)?;
         let ends = [launch.stdout.as_fd(), launch.stderr.as_fd()];
@@ -201,7 +205,8 @@ impl Guardian {
         // The guardian never writes, so whatever makes the socket readable is its end.
         while watched.readable().await.is_ok() {
             let read = watched.try_io(Interest::READABLE, || Ok(rustix::io::read(watched, &mut [0; 1])?));
-            if !read.is_err_and(|error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)) {
+            if !read.is_err_and(|error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted))
+            {
                 break;
             }
         }

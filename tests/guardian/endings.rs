@@ -76,9 +76,7 @@ fn a_group_leaves_own_sessions_alone() {
         launch.contain = Contain::Group;
         let (mut child, pid) = stage.start(launch).await;
         stage.count_is(4).await;
-        let is_apart = |found: &u32| {
-            status(*found, "NSsid").is_some_and(|session| session == found.to_string())
-        };
+        let is_apart = |found: &u32| status(*found, "NSsid").is_some_and(|session| session == found.to_string());
         until(|| with_token(&stage.token).iter().any(is_apart), || "a session of its own".to_owned()).await;
         child.kill();
         assert_eq!(exited(&mut child).await, ExitStatus::Signal(libc::SIGKILL));
@@ -107,8 +105,10 @@ fn a_stopped_child_is_continued_and_ends() {
 fn each_process_gets_the_stop_signal_once() {
     play(async |stage: Stage| {
         let deaf = "trap \"echo got\" INT; echo up; while :; do read x < pipe; done; : TOKEN";
-        let script = format!("mkfifo pipe; setsid sh -c '{deaf}' & sh -c '{deaf}' & trap 'echo got' INT; echo up; \
-                              while :; do read x < pipe; done");
+        let script = format!(
+            "mkfifo pipe; setsid sh -c '{deaf}' & sh -c '{deaf}' & trap 'echo got' INT; echo up; \
+                              while :; do read x < pipe; done"
+        );
         // A shell ignores SIGINT in what it starts with `&`, and then a trap cannot be set: so USR1.
         let (mut child, _) = stage.start(stage.sh(&script.replace("INT", "USR1"))).await;
         until(|| stage.written().matches("up").count() == 3, || stage.written()).await;
@@ -135,7 +135,8 @@ fn a_stopping_group_has_time_after_its_leader() {
 
 fn a_forker_does_not_outrun_the_kill() {
     play(async |stage: Stage| {
-        let again = "#!/bin/sh\n# In sessions of their own, each starts the next and ends.\nsetsid sh ./again TOKEN &\n";
+        let again =
+            "#!/bin/sh\n# In sessions of their own, each starts the next and ends.\nsetsid sh ./again TOKEN &\n";
         std::fs::write(stage.folder.path().join("again"), again.replace("TOKEN", &stage.token)).unwrap();
         let (mut child, _) = stage.start(stage.sh("sh ./again TOKEN; sh ./again TOKEN; sleep TOKEN; :")).await;
         until(|| with_token(&stage.token).len() > 2, || "a few of them".to_owned()).await;

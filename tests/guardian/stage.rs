@@ -35,7 +35,10 @@ impl Stage {
         Launch {
             program: vec!["/bin/sh".into()],
             argv: vec!["sh".into(), "-c".into(), script.into()],
-            env: vec![("PATH".into(), std::env::var_os("PATH").unwrap()), ("TOKEN".into(), OsString::from(&self.token))],
+            env: vec![
+                ("PATH".into(), std::env::var_os("PATH").unwrap()),
+                ("TOKEN".into(), OsString::from(&self.token)),
+            ],
             cwd: self.folder.path().to_owned(),
             stdin: Stdin::Null,
             contain: Contain::Tree,

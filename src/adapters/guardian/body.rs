@@ -28,8 +28,10 @@ struct Fallen {
 }
 
 struct Guard {
-    /// `None` when devloop is gone.
-    socket: Option<OwnedFd>,
+    /// Held until we end, which is how devloop notices that.
+    socket: OwnedFd,
+    /// Devloop is gone, or wants no more keepers.
+    is_dismissed: bool,
     child_signal: ChildSignal,
     marks: Marks,
     keepers: Vec<Kept>,
@@ -40,9 +42,15 @@ struct Guard {
 pub(super) fn guard(socket: BorrowedFd<'_>) -> ! {
     let settled = settle(socket).and_then(|socket| Ok((socket, ChildSignal::new()?)));
     let Ok((socket, child_signal)) = settled else { spawn::end(1) };
-    let mut guard =
-        Guard { socket: Some(socket), child_signal, marks: Marks::new(), keepers: Vec::new(), fallen: Vec::new() };
-    while guard.socket.is_some() || !guard.keepers.is_empty() || !guard.fallen.is_empty() {
+    let mut guard = Guard {
+        socket,
+        is_dismissed: false,
+        child_signal,
+        marks: Marks::new(),
+        keepers: Vec::new(),
+        fallen: Vec::new(),
+    };
+    while !guard.is_dismissed || !guard.keepers.is_empty() || !guard.fallen.is_empty() {
         guard.turn();
     }
     spawn::end(0)
@@ -67,7 +75,7 @@ fn settle(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 impl Guard {
     fn turn(&mut self) {
         let mut watched = vec![PollFd::from_borrowed_fd(self.child_signal.as_fd(), PollFlags::IN)];
-        watched.extend(self.socket.as_ref().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        watched.extend((!self.is_dismissed).then(|| PollFd::new(&self.socket, PollFlags::IN)));
         let timeout = (!self.fallen.is_empty()).then_some(&SWEEP_EVERY);
         let _ = poll(&mut watched, timeout);
         let is_asked = watched.get(1).is_some_and(|socket| !socket.revents().is_empty());
@@ -115,22 +123,21 @@ impl Guard {
     }
 
     fn take_wish(&mut self) {
-        let Some(socket) = &self.socket else { return };
         let mut ends = Vec::new();
-        match parcel::receive(socket.as_fd(), &mut [0], &mut ends) {
+        match parcel::receive(self.socket.as_fd(), &mut [0], &mut ends) {
             Ok(1..) => ends.into_iter().for_each(|control| self.fork_keeper(&control)),
-            Ok(0) | Err(_) => self.socket = None,
+            Ok(0) | Err(_) => self.is_dismissed = true,
         }
     }
 
     fn fork_keeper(&mut self, control: &OwnedFd) {
         let slot = self.marks.free_slot(&|slot| self.keepers.iter().any(|kept| kept.slot == Some(slot)));
-        match spawn::fork(|| keeper::keep(control.as_fd(), slot.map(|slot| (&self.marks, slot)))) {
-            Ok(pid) => self.keepers.push(Kept { pid, slot }),
-            Err(_) => {
-                let Failure { step, errno } = Failure::last(Step::Fork);
-                let _ = rustix::io::write(control, &Report::StartFailed { step, errno }.encode());
-            }
+        let forked = spawn::fork(|| keeper::keep(control.as_fd(), slot.map(|slot| (&self.marks, slot))));
+        if let Ok(pid) = forked {
+            self.keepers.push(Kept { pid, slot });
+        } else {
+            let Failure { step, errno } = Failure::last(Step::Fork);
+            let _ = rustix::io::write(control, &Report::StartFailed { step, errno }.encode());
         }
     }
 }

@@ -172,8 +172,12 @@ impl Keeper {
     }
 
     fn begin_killing(&mut self, everything: bool) {
-        let killing =
-            self.killing.get_or_insert_with(|| Killing { everything, since: Instant::now(), rounds: 0, is_told: false });
+        let killing = self.killing.get_or_insert_with(|| Killing {
+            everything,
+            since: Instant::now(),
+            rounds: 0,
+            is_told: false,
+        });
         if everything && !killing.everything {
             *killing = Killing { everything, since: Instant::now(), rounds: 0, is_told: false };
         }

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::ExitStatus;
+use super::{ExitStatus, platform};
 
 /// What `waitpid(2)` knows about our children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +20,7 @@ pub(super) enum Reaped {
 /// empties its mask begins as a child should.
 pub(super) fn deafen() {
     // The highest real-time signal of Linux is 64; numbers that a system lacks are refused.
-    for signal in 1..=64 {
-        // SAFETY: SIG_DFL is a valid disposition for every signal, and other numbers fail with EINVAL.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
-    }
+    (1..=64).for_each(platform::reset_disposition);
     // SAFETY: a zeroed set is valid storage, `sigfillset` initialises it, and the old mask is not asked for.
     unsafe {
         let mut all = std::mem::zeroed();
@@ -105,7 +102,9 @@ fn wait(pid: i32, flags: i32) -> Reaped {
             0 => return Reaped::NothingYet,
             -1 if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
             -1 => return Reaped::NoChildren,
-            found if libc::WIFSIGNALED(status) => return Reaped::Child(found, ExitStatus::Signal(libc::WTERMSIG(status))),
+            found if libc::WIFSIGNALED(status) => {
+                return Reaped::Child(found, ExitStatus::Signal(libc::WTERMSIG(status)));
+            }
             found => return Reaped::Child(found, ExitStatus::Code(libc::WEXITSTATUS(status))),
         }
     }

@@ -162,7 +162,8 @@ impl Report {
         let (kind, first, second) = match self {
             Self::Started { pid } => (0, pid.cast_signed(), 0),
             Self::StartFailed { step, errno } => {
-                let place = Step::ALL.iter().position(|known| *known == step).and_then(|place| i32::try_from(place).ok());
+                let place =
+                    Step::ALL.iter().position(|known| *known == step).and_then(|place| i32::try_from(place).ok());
                 (1, place.unwrap_or_default(), errno)
             }
             Self::Exited(ExitStatus::Code(code)) => (2, code, 0),

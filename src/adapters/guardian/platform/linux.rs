@@ -34,6 +34,15 @@ pub(in super::super) fn settle(name: &CStr) {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
+/// Gives a signal its default disposition. The C library would refuse the two that it uses itself (32 and 33), which may
+/// have been ignored by whoever started us.
+pub(in super::super) fn reset_disposition(signal: c_int) {
+    // The kernel's own `struct sigaction` (rt_sigaction(2)) is at most this long; all zeros mean SIG_DFL.
+    let action = [0_u64; 8];
+    // SAFETY: the action is long enough and valid; the old one is not asked for; a bad number fails with EINVAL.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null_mut::<c_void>(), 8_usize) };
+}
+
 /// Ends the calling process with its parent, also when that is already gone. Async-signal-safe.
 pub(in super::super) fn die_with(parent: i32) {
     // SAFETY: both calls take integers only.

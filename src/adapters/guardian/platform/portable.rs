@@ -28,6 +28,12 @@ pub(in super::super) fn has_threads() -> bool {
 /// Names and adoption are Linux's.
 pub(in super::super) fn settle(_name: &CStr) {}
 
+/// Gives a signal its default disposition.
+pub(in super::super) fn reset_disposition(signal: i32) {
+    // SAFETY: SIG_DFL is a valid disposition for every signal, and other numbers fail with EINVAL.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
 /// A child outlives its parent here.
 pub(in super::super) fn die_with(_parent: i32) {}
 
