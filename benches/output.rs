@@ -21,7 +21,8 @@ fn main() -> io::Result<()> {
         _ => {}
     }
     // Each in a process of its own: the largest memory is kept for the life of a process.
-    for (kind, count) in [("lines", "5000000"), ("coloured", "1000000"), ("umlauts", "2000000"), ("endless", "4000000")] {
+    for (kind, count) in [("lines", "5000000"), ("coloured", "1000000"), ("umlauts", "2000000"), ("endless", "4000000")]
+    {
         Command::new(std::env::current_exe()?).args(["measure", kind, count]).status()?;
     }
     Ok(())

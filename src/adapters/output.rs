@@ -45,6 +45,9 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// Bytes of stdout that are kept of a child with `capture`; with more, the capture has overflowed.
 pub const CAPTURE_MAX: usize = 1024 * 1024;
 
+/// Makes a whole line of devloop's own, as it goes to stderr or the log, of a warning's words.
+pub type Warning = Box<dyn Fn(&str) -> Vec<u8> + Send>;
+
 /// Where lines go, and how they look there.
 pub struct SinkOptions {
     /// Takes what children write to stdout. Its blocking mode is left as it is.
@@ -59,8 +62,8 @@ pub struct SinkOptions {
     pub stdout_colours: bool,
     /// Whether stderr shows colours.
     pub stderr_colours: bool,
-    /// Makes a line of devloop's own, as it goes to stderr or the log, of a warning from this room.
-    pub warning: Box<dyn Fn(&str) -> Vec<u8> + Send>,
+    /// How this room's own warnings look.
+    pub warning: Warning,
 }
 
 /// One start of one child, as far as its output is concerned.

@@ -15,12 +15,13 @@ use super::{BodyStyle, CAPTURE_MAX, ChildStreams, Drained, Heard, SILENCE, Strea
 /// How long words about one child are gathered after one was told.
 const TELLING_GAP: Duration = Duration::from_millis(5);
 
-/// Bytes of one read that make the pipe worth growing, and what it grows to: children that say little cost the user no
+/// Bytes read in one go that make a child loud. Its pipe then grows to `GROWN`: children that say little cost the user no
 /// pipe memory, which the system limits (`pipe-user-pages-soft`, pipe(7)).
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const MUCH: usize = 64 * 1024;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const GROWN: usize = 1024 * 1024;
+const LOUD: usize = 64 * 1024;
+
+/// How long a loud child's grown pipe is left to fill, so that bytes are moved in few large pieces instead of a switch
+/// between threads for each small one. The child does not wait unless it writes 2 GB/s.
+const REST: Duration = Duration::from_micros(500);
 
 /// Which of a child's streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,20 @@ struct Stream {
     lines: Lines,
     /// When the unfinished line is shown.
     show_at: Option<Instant>,
-    grown: bool,
+    /// Until when a loud child fills its pipe.
+    rest_until: Option<Instant>,
+    /// Bytes read since the last rest.
+    streak: usize,
+    size: Size,
+}
+
+/// What is known of a pipe's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    AsMade,
+    Grown,
+    /// The system allows no more.
+    Fixed,
 }
 
 /// How a child's lines are made.
@@ -82,7 +96,14 @@ impl Child {
         let open = |pipe: OwnedFd| {
             // The read end is ours alone; where this fails, a read waits only for bytes that `poll` has promised.
             let _ = rustix::io::ioctl_fionbio(&pipe, true);
-            Some(Stream { pipe, lines: Lines::default(), show_at: None, grown: false })
+            Some(Stream {
+                pipe,
+                lines: Lines::default(),
+                show_at: None,
+                rest_until: None,
+                streak: 0,
+                size: Size::AsMade,
+            })
         };
         Self {
             id,
@@ -112,9 +133,9 @@ impl Child {
         self.drained && self.streams.iter().all(Option::is_none)
     }
 
-    /// The pipe, while it is open and every file that its lines go to has room.
+    /// The pipe, while it is open, not left to fill, and every file that its lines go to has room.
     pub(super) fn wanted(&self, side: Side, sinks: &Sinks) -> Option<&OwnedFd> {
-        let stream = self.streams[side as usize].as_ref()?;
+        let stream = self.streams[side as usize].as_ref().filter(|stream| stream.rest_until.is_none())?;
         let has_room = sinks.has_room(Place::Log) && (!self.body.inherit || sinks.has_room(side.place()));
         has_room.then_some(&stream.pipe)
     }
@@ -122,16 +143,16 @@ impl Child {
     /// The next moment at which `tick` has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let tell_at = self.told_at.filter(|_| self.search.has_found()).map(|at| at + TELLING_GAP);
-        self.streams.iter().flatten().filter_map(|stream| stream.show_at).chain(tell_at).min()
+        let streams = self.streams.iter().flatten();
+        streams.flat_map(|stream| [stream.show_at, stream.rest_until]).flatten().chain(tell_at).min()
     }
 
     /// Does what is due: shows lines whose stream is silent, tells what was gathered.
     pub(super) fn tick(&mut self, now: Instant, sinks: &mut Sinks) {
         for side in Side::BOTH {
-            let due = self.streams[side as usize].as_mut().is_some_and(|stream| {
-                stream.show_at.take_if(|at| *at <= now).is_some()
-            });
-            if due {
+            let Some(stream) = &mut self.streams[side as usize] else { continue };
+            stream.rest_until = stream.rest_until.filter(|until| *until > now);
+            if stream.show_at.take_if(|at| *at <= now).is_some() {
                 self.advance(side, Next::Silence, sinks);
             }
         }
@@ -152,7 +173,6 @@ impl Child {
             self.streams[side as usize] = None;
             return Some(0);
         }
-        stream.grow(count);
         if side == Side::Stdout
             && let Some(captured) = &mut self.captured
         {
@@ -164,6 +184,7 @@ impl Child {
         let now = Instant::now();
         if let Some(stream) = &mut self.streams[side as usize] {
             stream.show_at = stream.lines.has_unseen().then(|| now + SILENCE);
+            stream.pace(count, count == buffer.len(), now);
         }
         self.tell(now);
         Some(count)
@@ -231,20 +252,31 @@ impl Child {
 }
 
 impl Stream {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn grow(&mut self, count: usize) {
-        if !self.grown && count >= MUCH {
-            self.grown = true;
-            // Refused above the user's limit: the pipe stays as it is.
-            let _ = rustix::pipe::fcntl_setpipe_size(&self.pipe, GROWN);
+    /// After a read: decides whether the pipe is left alone for a moment. `more` says that there may be bytes left in it.
+    fn pace(&mut self, count: usize, more: bool, now: Instant) {
+        self.streak += count;
+        if more {
+            return;
         }
+        let is_loud = std::mem::take(&mut self.streak) >= LOUD;
+        if is_loud && self.size == Size::AsMade {
+            self.size = grow(&self.pipe);
+        }
+        self.rest_until = (is_loud && self.size == Size::Grown).then(|| now + REST);
     }
+}
 
-    /// Other systems grow their pipes themselves, or not at all.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn grow(&mut self, _count: usize) {
-        self.grown = true;
-    }
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn grow(pipe: &OwnedFd) -> Size {
+    const GROWN: usize = 1024 * 1024;
+    // Refused above the user's limit.
+    if rustix::pipe::fcntl_setpipe_size(pipe, GROWN).is_ok() { Size::Grown } else { Size::Fixed }
+}
+
+/// Other systems grow their pipes themselves, or not at all.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn grow(_pipe: &OwnedFd) -> Size {
+    Size::Fixed
 }
 
 /// The lines of one read, for the stream and for the log.

@@ -39,9 +39,8 @@ pub(super) fn show(line: &[u8], look: Look, out: &mut Vec<u8>) {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text),
                 Piece::Control(byte) => out.extend_from_slice(&[b'^', byte ^ 0x40]),
-                Piece::Broken(_) => out.extend_from_slice(REPLACEMENT.as_bytes()),
                 Piece::Open([0x1b, ..]) => out.extend_from_slice(b"^["),
-                Piece::Open(_) => out.extend_from_slice(REPLACEMENT.as_bytes()),
+                Piece::Broken(_) | Piece::Open(_) => out.extend_from_slice(REPLACEMENT.as_bytes()),
                 Piece::Colour(parameters) if look.colours => {
                     if let Some(active) = paint(parameters, out) {
                         coloured = active || dim;
@@ -99,7 +98,7 @@ pub(super) fn whole_prefix(line: &[u8]) -> usize {
 fn is_printable(line: &[u8]) -> bool {
     let (mut control, mut high) = (false, false);
     for &byte in line {
-        control |= (byte < 0x20 && byte != b'\t') | (byte == 0x7f);
+        control |= byte == 0x7f || (byte < 0x20 && byte != b'\t');
         high |= byte >= 0x80;
     }
     if control || !high {
@@ -167,7 +166,7 @@ impl<'a> Iterator for Pieces<'a> {
                 Some(Piece::Control(first))
             }
             Sequence::None => {
-                let length = character(self.rest).map_or_else(|broken| broken, |whole| whole);
+                let length = character(self.rest).unwrap_or_else(|broken| broken);
                 Some(Piece::Broken(self.take(length)))
             }
         }
@@ -212,8 +211,13 @@ fn is_cut_character(bytes: &[u8]) -> bool {
 }
 
 enum Sequence {
-    Colour { length: usize, parameters: (usize, usize) },
-    Other { length: usize },
+    Colour {
+        length: usize,
+        parameters: (usize, usize),
+    },
+    Other {
+        length: usize,
+    },
     /// The line ends before the sequence does.
     Open,
     /// No sequence begins here, or none that ends in time.
@@ -223,7 +227,7 @@ enum Sequence {
 /// The sequence that begins here (ECMA-48 5.3 to 5.6; ECMA-35 13.2 for those with intermediate bytes).
 fn sequence(bytes: &[u8]) -> Sequence {
     let (kind, body) = match *bytes {
-        [0x1b] | [0xc2] => return Sequence::Open,
+        [0x1b | 0xc2] => return Sequence::Open,
         [0x1b, kind, ..] => (kind, 2),
         [0xc2, control @ 0x80..=0x9f, ..] => (control - 0x40, 2),
         // A lone C1 byte is no UTF-8; only those that begin something are taken for what they say.

@@ -59,9 +59,7 @@ mod tests {
 
     #[test]
     fn different_labels_get_different_colours() {
-        let mut colours: Vec<_> = (0..40)
-            .map(|n| Label::new(&format!("sh p{n}")).bytes(true)[..4].to_vec())
-            .collect();
+        let mut colours: Vec<_> = (0..40).map(|n| Label::new(&format!("sh p{n}")).bytes(true)[..4].to_vec()).collect();
         colours.sort();
         colours.dedup();
         assert!(colours.len() >= 6, "{colours:?}");

@@ -205,10 +205,10 @@ mod tests {
     #[test]
     fn values_are_cut_between_characters_and_have_no_controls() {
         let long = "é".repeat(VALUE_MAX);
-        assert_eq!(heard(vec![regex("x", "x(.*)", 1)], None, &[format!("x{long}").as_bytes()]), [captured(
-            "x",
-            &"é".repeat(VALUE_MAX / 2)
-        )]);
+        assert_eq!(
+            heard(vec![regex("x", "x(.*)", 1)], None, &[format!("x{long}").as_bytes()]),
+            [captured("x", &"é".repeat(VALUE_MAX / 2))]
+        );
         assert_eq!(heard(vec![regex("x", "x(.*)", 1)], None, &[b"xa\tb\x07c\x1b]0;t\x07d"]), [captured("x", "a bcd")]);
     }
 

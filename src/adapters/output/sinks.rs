@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::inbox::Inbox;
 use super::writer::{self, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
-use super::{OwnLine, SinkOptions};
+use super::{OwnLine, SinkOptions, Warning};
 
 /// One of the three destinations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ struct Sink {
 
 /// All destinations.
 pub(super) struct Sinks {
-    sinks: Vec<Sink>,
+    files: Vec<Sink>,
     stdout: usize,
     stderr: usize,
     log: Option<usize>,
@@ -38,7 +38,7 @@ pub(super) struct Sinks {
     log_last: Vec<u8>,
     stdout_colours: bool,
     stderr_colours: bool,
-    warning: Box<dyn Fn(&str) -> Vec<u8> + Send>,
+    warning: Warning,
     /// Empty buffers, so that a batch costs no allocation.
     spares: Vec<Vec<u8>>,
 }
@@ -67,7 +67,7 @@ impl Sinks {
             log = Some(add(file.into(), "the session log")?);
         }
         Ok(Self {
-            sinks,
+            files: sinks,
             stdout,
             stderr,
             log,
@@ -82,7 +82,7 @@ impl Sinks {
 
     /// All queues, for whoever waits until they are written.
     pub(super) fn queues(&self) -> Vec<Arc<Queue>> {
-        self.sinks.iter().map(|sink| Arc::clone(&sink.queue)).collect()
+        self.files.iter().map(|sink| Arc::clone(&sink.queue)).collect()
     }
 
     /// Whether child lines to that place show colours.
@@ -101,7 +101,7 @@ impl Sinks {
 
     /// Whether the place takes more from children; when not, the reader is woken once it does.
     pub(super) fn has_room(&self, place: Place) -> bool {
-        self.index(place).is_none_or(|index| self.sinks[index].queue.has_room())
+        self.index(place).is_none_or(|index| self.files[index].queue.has_room())
     }
 
     /// An empty buffer for a batch of lines.
@@ -123,7 +123,7 @@ impl Sinks {
 
     /// A writer has given its file up.
     pub(super) fn failed(&mut self, sink: usize, error: &io::Error) {
-        let name = self.sinks[sink].name;
+        let name = self.files[sink].name;
         let is_log = self.log == Some(sink);
         let warning = (self.warning)(&format!("cannot write to {name}: {error}; nothing more is written to it"));
         if is_log {
@@ -136,8 +136,8 @@ impl Sinks {
 
     /// Says how many lines were dropped, where there is room again to say it, or at the end, in any case.
     pub(super) fn tell_lost(&mut self, at_the_end: bool) {
-        for index in 0..self.sinks.len() {
-            let sink = &mut self.sinks[index];
+        for index in 0..self.files.len() {
+            let sink = &mut self.files[index];
             if sink.lost == 0 || !(sink.queue.has_room() || at_the_end) {
                 continue;
             }
@@ -181,7 +181,7 @@ impl Sinks {
         if place == Place::Log && !self.fits_log(&mut batch) {
             self.log = None;
         }
-        let sink = &mut self.sinks[index];
+        let sink = &mut self.files[index];
         match sink.queue.push(batch, whose) {
             Ok(spare) => self.keep(spare),
             Err(refused) => sink.lost += memchr::memchr_iter(b'\n', &refused).count(),

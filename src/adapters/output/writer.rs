@@ -54,6 +54,8 @@ struct State {
     /// How many of them are devloop's own.
     own: usize,
     spares: Vec<Vec<u8>>,
+    /// The writer sleeps until it is told of more.
+    asleep: bool,
     broken: bool,
     closed: bool,
 }
@@ -77,9 +79,7 @@ pub(super) fn start(sink: usize, file: OwnedFd, inbox: Arc<Inbox>) -> io::Result
         written: AtomicU64::new(0),
     });
     let shared = Arc::clone(&queue);
-    thread::Builder::new()
-        .name("devloop-write".to_owned())
-        .spawn(move || shared.write(sink, &file, &inbox))?;
+    thread::Builder::new().name("devloop-write".to_owned()).spawn(move || shared.write(sink, &file, &inbox))?;
     Ok(queue)
 }
 
@@ -119,8 +119,12 @@ impl Queue {
                 state.spares.pop().unwrap_or_default()
             }
         };
+        // Waking who is awake would be a system call for nothing.
+        let was_asleep = std::mem::take(&mut state.asleep);
         drop(state);
-        self.filled.notify_one();
+        if was_asleep {
+            self.filled.notify_one();
+        }
         Ok(spare)
     }
 
@@ -140,8 +144,7 @@ impl Queue {
         let mut state = self.lock();
         while state.queued > 0 {
             let before = self.written.load(Ordering::Relaxed);
-            let (after, timeout) =
-                self.emptied.wait_timeout(state, within).unwrap_or_else(PoisonError::into_inner);
+            let (after, timeout) = self.emptied.wait_timeout(state, within).unwrap_or_else(PoisonError::into_inner);
             state = after;
             let is_stalled = timeout.timed_out() && before == self.written.load(Ordering::Relaxed);
             if state.queued > 0 && (is_stalled || Instant::now() >= latest) {
@@ -158,8 +161,7 @@ impl Queue {
     }
 
     fn write(&self, sink: usize, file: &OwnedFd, inbox: &Inbox) {
-        let is_regular =
-            rustix::fs::fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
+        let is_regular = rustix::fs::fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
         while let Some(mut chunk) = self.next_chunk() {
             let length = chunk.bytes.len();
             let step = if is_regular { length } else { STEP };
@@ -201,6 +203,7 @@ impl Queue {
             if state.closed {
                 return None;
             }
+            state.asleep = true;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
