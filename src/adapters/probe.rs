@@ -17,7 +17,7 @@ use std::error::Error;
 use std::time::Duration;
 use url::Url;
 
-pub use connect::address_in_use;
+pub use connect::{address_in_use, loopback_addresses};
 
 /// How many redirects are followed.
 pub const REDIRECTS_MAX: usize = 10;

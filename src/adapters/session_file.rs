@@ -6,7 +6,6 @@
 
 mod error;
 mod folder;
-pub mod json;
 mod lock;
 #[cfg(test)]
 mod tests;
@@ -16,6 +15,7 @@ pub use error::StateError;
 pub use folder::{STATE_BYTES_MAX, StateFolder};
 pub use trust::OthersCanWrite;
 
+use crate::adapters::json;
 use devloop_core::effect::Values;
 use devloop_core::fact::Fact;
 use devloop_core::names::StateVersion;

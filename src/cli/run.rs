@@ -61,7 +61,7 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
     let interrupts = Interrupts::install(guardian::is_hangup_ignored())
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
-    let log = SessionLog::create(&plan.state_file);
+    let log = session_log::create(plan.state_file.parent().unwrap_or(&plan.root));
     let opened = folder.and_then(|folder| folder.load().map(|values| (folder, values)));
     let opened = match opened {
         Ok(opened) => opened,
@@ -71,7 +71,7 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
         }
     };
     let (output, end) = open_output(log.as_ref().ok()).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
-    let environment = Rc::new(Environment::capture(&plan));
+    let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
     let reporter = Arc::new(reporter(&plan, &output, &environment));
     match &log {
         // Fixed: `writing session log: PATH`, in both forms.
@@ -136,7 +136,7 @@ fn open_output(log: Option<&SessionLog>) -> Result<(Output, OutputEnd), Failure>
             stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
             stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
             log: log.map(|log| log.file.try_clone()).transpose()?,
-            log_bytes_max: session_log::BYTES_MAX,
+            log_bytes_max: session_log::LOG_BYTES_MAX,
             stdout_colours: stdout_colors(),
             stderr_colours: stderr_colors(),
             warning: Box::new(|message| report::warning("output", message).into_bytes()),
@@ -145,12 +145,14 @@ fn open_output(log: Option<&SessionLog>) -> Result<(Output, OutputEnd), Failure>
     options().and_then(Output::start).map_err(|error| cannot_begin(format!("its output cannot be opened: {error}")))
 }
 
-fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Rc<Environment>) -> Reporter {
-    let (filter, trouble) = Filter::parse(std::env::var(env_vars::RUST_LOG.name).ok().as_deref());
+fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Arc<Environment>) -> Reporter {
+    let (filter, trouble) = Filter::parse(std::env::var(env_vars::RUST_LOG).ok().as_deref());
     let columns = rustix::termios::tcgetwinsize(std::io::stderr()).ok().map(|size| usize::from(size.ws_col));
     let look = Look { colors: stderr_colors(), columns: columns.filter(|&columns| columns > 0) };
-    let environment = environment.for_display();
-    let resolve = Box::new(move |words: &Words| environment.resolve_words(words).unwrap_or(words.source().to_owned()));
+    let environment = Arc::clone(environment);
+    let resolve = Box::new(move |words: &Words| {
+        environment.resolve_words(words, "").unwrap_or_else(|_| words.source().to_owned())
+    });
     let reporter = Reporter::new(Box::new(Lines(output.clone())), filter, Arc::clone(plan), resolve, look);
     if let Some(trouble) = trouble {
         reporter.line("log", Level::Warn, &format!("RUST_LOG is not understood and counts as `info`: {trouble}"));

@@ -170,11 +170,6 @@ pub enum Notice {
     KillRequested,
     /// The guardian is gone; everything is stopped.
     GuardianLost,
-    /// The session ends because a process cannot start during startup.
-    StartupFailed {
-        /// Which.
-        process: ProcessName,
-    },
 }
 
 /// A step of a workflow.
@@ -301,8 +296,7 @@ impl Notice {
             | Self::ProcessStuck { .. }
             | Self::WorkflowFailed { .. }
             | Self::StateSaveFailed { .. }
-            | Self::GuardianLost
-            | Self::StartupFailed { .. } => Level::Error,
+            | Self::GuardianLost => Level::Error,
         }
     }
 
@@ -328,9 +322,7 @@ impl Notice {
             | Self::TemplateKeyMissing { .. } => "workflows",
             Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",
             Self::StateSaveFailed { .. } | Self::StateSaveRecovered => "state",
-            Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost | Self::StartupFailed { .. } => {
-                "engine"
-            }
+            Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost => "engine",
         }
     }
 

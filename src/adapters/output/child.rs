@@ -210,7 +210,7 @@ impl Child {
     pub(super) fn settle(&mut self) -> Drained {
         if !self.drained {
             self.search.take(&self.heard);
-            self.search = Search::new(Vec::new(), None);
+            self.search = Search::new(Vec::new(), Vec::new());
             self.drained = true;
         }
         Drained { captured: self.captured.take(), overflowed: self.overflowed }

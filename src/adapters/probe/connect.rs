@@ -141,14 +141,20 @@ fn is_missing_family(error: &io::Error) -> bool {
 /// A `bind` with `SO_REUSEADDR` succeeds on Linux except where another socket listens, or holds the address without
 /// that option (`socket(7)`); the latter (a connection that ends, a client's own port) refuses a connection.
 pub fn address_in_use(url_or_address: &str) -> Option<String> {
-    let place = if url_or_address.contains("://") {
-        super::Url::parse(url_or_address).ok()?.place
-    } else {
-        Place::parse(url_or_address)?
-    };
-    let mut addresses = place.known_addresses();
-    addresses.retain(|address| is_loopback(address.ip()) && address.port() != 0);
+    let addresses = loopback_addresses(url_or_address);
     addresses.into_iter().find(|&address| is_listened_on(address).unwrap_or(false)).map(|address| address.to_string())
+}
+
+/// The loopback addresses that a URL or `host:port` names; none for other hosts, port 0, and names that need a resolver.
+pub fn loopback_addresses(url_or_address: &str) -> Vec<SocketAddr> {
+    let place = if url_or_address.contains("://") {
+        super::Url::parse(url_or_address).ok().map(|url| url.place)
+    } else {
+        Place::parse(url_or_address)
+    };
+    let mut addresses = place.map_or(Vec::new(), |place| place.known_addresses());
+    addresses.retain(|address| is_loopback(address.ip()) && address.port() != 0);
+    addresses
 }
 
 fn is_listened_on(address: SocketAddr) -> io::Result<bool> {

@@ -17,13 +17,13 @@ pub struct OwnFiles {
 
 impl OwnFiles {
     /// The files that belong to the session of a state file: itself, its lock, temporary files, the event log, and the
-    /// folders `logs` and `artifacts` beside it.
+    /// folders `logs`, `artifacts` and `changed` beside it.
     pub fn of_state_file(state_file: &Path) -> Self {
         let folder = state_file.parent().unwrap_or(Path::new("/"));
         let name = state_file.file_name().unwrap_or(OsStr::new("state.json")).to_string_lossy();
         Self {
             files: vec![state_file.to_owned(), folder.join(format!("{name}.lock"))],
-            folders: vec![folder.join("logs"), folder.join("artifacts")],
+            folders: vec![folder.join("logs"), folder.join("artifacts"), folder.join("changed")],
             prefixes: vec![
                 folder.join(format!(".{name}.tmp")),
                 folder.join(format!(".{name}.lock")),

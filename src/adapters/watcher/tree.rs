@@ -371,7 +371,7 @@ impl Tree {
     fn refused(&mut self, at: PathBuf, error: &io::Error) {
         let is_gone = matches!(
             error.kind(),
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::FilesystemLoop
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
         );
         if !is_gone && self.unreadable.insert(at.clone()) {
             self.troubles.push(WatcherTrouble::Unreadable { path: at, error: error.to_string() });
