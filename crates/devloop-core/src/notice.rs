@@ -51,6 +51,13 @@ pub enum Notice {
         /// After how long it is tried again.
         again_in: Option<Duration>,
     },
+    /// A process is not started because of one that it depends on.
+    ProcessHeldBack {
+        /// Which.
+        process: ProcessName,
+        /// What happened to the other.
+        cause: StepFailure,
+    },
     /// A process is ready.
     ProcessReady {
         /// Which. How it shows follows from its plan: healthy at a URL, ready via a state key, …
@@ -293,6 +300,7 @@ impl Notice {
             | Self::TemplateKeyMissing { .. }
             | Self::ObserverFailed { .. } => Level::Warn,
             Self::ProcessStartFailed { .. }
+            | Self::ProcessHeldBack { .. }
             | Self::ProcessStuck { .. }
             | Self::WorkflowFailed { .. }
             | Self::StateSaveFailed { .. }
@@ -307,6 +315,7 @@ impl Notice {
             | Self::ProcessStopped { .. }
             | Self::ProcessExited { .. }
             | Self::ProcessStartFailed { .. }
+            | Self::ProcessHeldBack { .. }
             | Self::ProcessReady { .. }
             | Self::ProcessNotReady { .. }
             | Self::ProcessUnwell { .. }
