@@ -45,9 +45,12 @@ pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
     }
 }
 
-/// The config of a folder, or of the nearest folder above it.
+/// The config of a folder, or of the nearest folder above it; messages show the first by its name alone.
 fn find(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
+    if folder.join(FILE_NAME).is_file() {
+        return Some(PathBuf::from(FILE_NAME));
+    }
+    folder.ancestors().skip(1).map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
 }
 
 /// Reads a text file; a FIFO or a device is refused, since reading one may never end.
