@@ -396,7 +396,7 @@ fn with_both_streams_closed_rules_still_run() {
     child.stderr.write_all(b"port 7\n").unwrap();
     assert_eq!(child.heard.recv_timeout(DEADLINE).unwrap(), captured("7"));
     let [_, _, log] = stage.ends();
-    assert_eq!(log.matches("cannot write to ").count(), 2, "{:.300}", log);
+    assert_eq!(log.matches("cannot write to ").count(), 2, "{log:.300}");
 }
 
 #[cfg(target_os = "linux")]
@@ -444,7 +444,7 @@ fn one_file_for_both_streams_keeps_the_order_of_what_was_read() {
         child.stdout.write_all(format!("{n}").as_bytes()).unwrap();
         stage.drain(child.id);
         stage.output.line(own(&format!("process x exited with {n}")));
-        expected += &format!("[sh x] {n}\nprocess x exited with {n}\n");
+        expected.extend([format!("[sh x] {n}\n"), format!("process x exited with {n}\n")]);
     }
     stage.ends();
     assert_eq!(reader.join().unwrap(), expected);
