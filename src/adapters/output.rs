@@ -197,11 +197,17 @@ impl OutputEnd {
                 written &= queue.wait_until_written(within);
             }
         }
+        written
+    }
+}
+
+impl Drop for OutputEnd {
+    /// Ends the threads; without a flush before, what is queued may be lost with the program.
+    fn drop(&mut self) {
         self.inbox.close();
         for queue in &self.queues {
             queue.close();
         }
-        written
     }
 }
 

@@ -152,7 +152,13 @@ impl Child {
         for side in Side::BOTH {
             let Some(stream) = &mut self.streams[side as usize] else { continue };
             stream.rest_until = stream.rest_until.filter(|until| *until > now);
-            if stream.show_at.take_if(|at| *at <= now).is_some() {
+            if stream.show_at.take_if(|at| *at <= now).is_none() {
+                continue;
+            }
+            if rustix::io::ioctl_fionread(&stream.pipe).unwrap_or(0) > 0 {
+                // Not silent: it waits for room in a file, and its line would be torn.
+                stream.show_at = Some(now + SILENCE);
+            } else {
                 self.advance(side, Next::Silence, sinks);
             }
         }
