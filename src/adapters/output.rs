@@ -170,7 +170,8 @@ impl Output {
 
     /// The child is dead: all that is in its pipes is read at once, however full the files are, its unfinished lines are
     /// shown, and what was found in them is told; then `done` is answered. Descendants that still hold the pipes go on
-    /// being shown, but nothing they write is searched or captured. `done` is dropped when the output has ended.
+    /// being shown, but nothing they write is searched or captured. While a file takes nothing, up to 64 MiB of dead children
+    /// wait for it; lines beyond that are counted, and the number is told. `done` is dropped when the output has ended.
     pub fn drain(&self, id: StreamsId, done: oneshot::Sender<Drained>) {
         self.inbox.send(Command::Drain(id, done));
     }

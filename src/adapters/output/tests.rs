@@ -230,7 +230,7 @@ fn check_babble(text: &str, counts: &mut std::collections::BTreeMap<String, usiz
 
 #[test]
 fn eight_children_on_both_streams_lose_and_tear_nothing() {
-    const LINES: usize = 3000;
+    const LINES: usize = 800;
     let stage = Stage::open(Wish::default());
     let mut speakers = Vec::new();
     let mut ids = Vec::new();
