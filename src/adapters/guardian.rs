@@ -17,6 +17,7 @@ mod keeper;
 mod marks;
 mod parcel;
 mod platform;
+mod rest;
 mod signals;
 mod spawn;
 mod tree;

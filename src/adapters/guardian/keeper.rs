@@ -8,14 +8,14 @@ use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::marks::{Marks, Slot};
 use super::platform::{self, ChildSignal};
 use super::signals::{self, Reaped};
 use super::spawn::{self, Failure, Plan};
 use super::wire::{self, HEADER_LEN, ORDER_LEN, Order};
-use super::{Contain, Report, Stdin, Step, parcel, tree};
+use super::{Contain, Report, Stdin, Step, parcel, rest, tree};
 
 /// After so long something that was killed is stuck: told once, and from then on tried at a slow pace.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
@@ -235,13 +235,9 @@ impl Keeper {
 
     /// Waits for an order, an end, or the next round.
     fn wait(&mut self) {
-        let timeout = self.timeout().map(|timeout| Timespec {
-            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
         let mut watched = vec![PollFd::from_borrowed_fd(self.child_signal.as_fd(), PollFlags::IN)];
         watched.extend(self.control.as_ref().map(|control| PollFd::new(control, PollFlags::IN)));
-        let _ = poll(&mut watched, timeout.as_ref());
+        rest::wait(&mut watched, self.timeout());
         if watched.get(1).is_some_and(|control| !control.revents().is_empty()) {
             self.take_orders();
         }
