@@ -96,7 +96,6 @@ fn kill_and_look(mut devloop: std::process::Child, token: &str) {
         assert!(killed.elapsed() < Duration::from_secs(5), "left: {:?}", with_trace(token));
         std::thread::sleep(Duration::from_millis(1));
     }
-    eprintln!("gone in {:?}", killed.elapsed());
 }
 
 fn a_killed_guardian_is_noticed_and_children_still_obey() {
