@@ -188,7 +188,7 @@ impl Keeper {
         let Some(killing) = &mut self.killing else { return };
         killing.rounds = killing.rounds.saturating_add(1);
         if self.state != Main::Reaped {
-            signals::send_group(self.main, libc::SIGKILL);
+            signal_group(self.main, libc::SIGKILL);
         }
         let is_whole_tree = killing.everything && self.contain == Contain::Tree;
         if is_whole_tree {
@@ -209,8 +209,8 @@ impl Keeper {
     fn stop(&mut self, signal: i32) {
         self.is_asked_to_stop = true;
         if self.state != Main::Reaped {
-            signals::send_group(self.main, signal);
-            signals::send_group(self.main, libc::SIGCONT);
+            signal_group(self.main, signal);
+            signal_group(self.main, libc::SIGCONT);
         }
         if self.contain == Contain::Tree {
             tree::walk(&|_| false, &mut |member| {
@@ -270,6 +270,13 @@ impl Keeper {
             // Small and few: they always fit. An error means that nobody listens, which the next read says too.
             let _ = rustix::io::write(control, &report.encode());
         }
+    }
+}
+
+/// Signals the command's group, or the command alone when it has gone to another group and left nobody in its own.
+fn signal_group(main: i32, signal: i32) {
+    if !signals::send_group(main, signal) {
+        signals::send(main, signal);
     }
 }
 

@@ -39,6 +39,14 @@ pub(super) fn unblock_all() {
     }
 }
 
+/// Signals a child of ours that we have not reaped, so that its pid is still its own.
+pub(super) fn send(pid: i32, signal: i32) {
+    if pid > 1 {
+        // SAFETY: `kill` touches no memory.
+        unsafe { libc::kill(pid, signal) };
+    }
+}
+
 /// Signals a process group (0 only asks); false when there is none, or nothing in it that can be signalled.
 pub(super) fn send_group(group: i32, signal: i32) -> bool {
     // SAFETY: `kill` touches no memory; 1 and below would mean other things than one group.

@@ -205,11 +205,7 @@ impl Member {
             (Some(handle), Some(signal)) => {
                 let _ = pidfd_send_signal(handle, signal);
             }
-            // SAFETY: `kill` touches no memory, and 1 and below would mean other things than one process.
-            _ if self.pid > 1 => unsafe {
-                libc::kill(self.pid, signal);
-            },
-            _ => {}
+            _ => signals::send(self.pid, signal),
         }
     }
 
