@@ -23,7 +23,7 @@ use devloop_core::plan::watch::{WatcherKind, WatcherPlan};
 use devloop_core::plan::words::Words;
 use devloop_core::plan::{Plan, is_reserved};
 use devloop_core::template::{self, Template};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +31,9 @@ use toml::de::DeTable;
 
 /// How many tables a section may have. Everything that walks the plan stays fast, and no chain overflows a stack.
 const TABLES_MAX: usize = 1000;
+
+/// How many globs and regular expressions a text may have: each costs memory and time to compile.
+const PATTERNS_MAX: usize = 2000;
 
 /// What all sections share while one text is lowered.
 pub(crate) struct Lowering<'a> {
@@ -43,6 +46,8 @@ pub(crate) struct Lowering<'a> {
     /// Processes that some step waits for.
     awaited: RefCell<Vec<(&'a str, Span)>>,
     variables: RefCell<Vec<VariableUse>>,
+    /// How many globs and regular expressions were met.
+    patterns: Cell<usize>,
 }
 
 /// Lowers a whole text. The plan is only worth something when the bag holds no error.
@@ -56,11 +61,14 @@ pub(crate) fn lower<'a>(table: &'a DeTable<'a>, place: &Place, bag: &'a Bag<'a>)
         edges: RefCell::default(),
         awaited: RefCell::default(),
         variables: RefCell::default(),
+        patterns: Cell::new(0),
     };
     let plan = lowering.plan(&mut top, place);
     top.finish();
     lowering.check_graph(&plan.processes);
-    (root.map(|_| plan), lowering.variables.into_inner())
+    let mut variables = lowering.variables.into_inner();
+    variables.sort_by_key(|used| used.span.start);
+    (root.map(|_| plan), variables)
 }
 
 impl<'a> Lowering<'a> {
@@ -232,6 +240,17 @@ impl<'a> Lowering<'a> {
             let used = VariableUse { key: text.path.clone(), name: name.to_owned(), span };
             self.variables.borrow_mut().push(used);
         }
+    }
+
+    /// Whether one more pattern may be compiled; the first one too many is reported.
+    fn may_compile(&self, pattern: &Text<'a>) -> bool {
+        self.patterns.set(self.patterns.get() + 1);
+        if self.patterns.get() == PATTERNS_MAX + 1 {
+            let message = format!("the config has more than {PATTERNS_MAX} globs and regular expressions");
+            let many = Diagnostic::error(pattern.span.clone(), message).saying("one too many");
+            self.bag.add(many.hint("remove some, or say the same with fewer: `dir/` is everything below a folder"));
+        }
+        self.patterns.get() <= PATTERNS_MAX
     }
 
     fn link(&self, edge: Edge<'a>) {

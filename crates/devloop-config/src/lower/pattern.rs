@@ -13,6 +13,9 @@ const COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
 impl<'a> Lowering<'a> {
     /// A pattern that is searched for in one line.
     pub(super) fn pattern(&self, text: &Text<'a>) -> Option<Pattern> {
+        if !self.may_compile(text) {
+            return None;
+        }
         let regex = match RegexBuilder::new(text.value).size_limit(COMPILED_BYTES_MAX).build() {
             Ok(regex) => regex,
             Err(error) => {
@@ -41,10 +44,12 @@ fn bad_pattern(text: &Text<'_>, error: &regex::Error) -> Diagnostic {
         _ => {
             let words = error.to_string();
             let reason = words.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&words);
-            (
-                reason.to_owned(),
-                "look-around and back-references are not supported; write a literal string as '…' to keep backslashes",
-            )
+            let hint = if reason.starts_with("look-around") || reason.starts_with("backreferences") {
+                "match more of the line and take the wanted part with `capture_group`"
+            } else {
+                "repair it; in quotes like '…' a backslash stays a backslash, and `\\(` is a literal `(`"
+            };
+            (reason.to_owned(), hint)
         }
     };
     Diagnostic::error(text.span.clone(), format!("`{}`: the pattern cannot be compiled: {reason}", text.path))

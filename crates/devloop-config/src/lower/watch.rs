@@ -51,6 +51,9 @@ impl<'a> Lowering<'a> {
     }
 
     fn path_pattern(&self, text: &Text<'a>) -> Option<PathPattern> {
+        if !self.may_compile(text) {
+            return None;
+        }
         let problem = match relative(&self.root, text.value) {
             Ok(normal) => match PathPattern::new(text.value, &normal) {
                 Ok(pattern) => return Some(pattern),
