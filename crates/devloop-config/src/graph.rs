@@ -165,7 +165,8 @@ impl<'e, 'a> Graph<'e, 'a> {
 
     fn ambiguous_problem(&self, root: usize, target: usize, own: &Reached) -> Diagnostic {
         let (root_name, name) = (self.names[root], self.names[target]);
-        // References into the target from what the root's execution reaches, with whether they lie under a `run_workflow`.
+        // References into the target from all that the root's execution reaches, with whether they lie under a
+        // `run_workflow`.
         let into: Vec<(&Edge<'_>, bool)> = (0..self.names.len())
             .filter(|&item| item == root || own.all.has(item))
             .flat_map(|item| self.outgoing[item].iter().map(move |&(to, edge)| (item, to, edge)))

@@ -32,7 +32,8 @@ pub const CONFIG_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub struct Loaded {
     /// The plan; there if and only if no diagnostic is an error.
     pub plan: Option<Plan>,
-    /// Errors and warnings in the order of their places, at most [`diagnostic::SHOWN_MAX`] and one that counts the rest.
+    /// Errors and warnings in the order of their places: at most [`diagnostic::SHOWN_MAX`], and one that counts the
+    /// rest.
     pub diagnostics: Vec<Diagnostic>,
     /// Where variables of devloop's own environment are used.
     pub variables: Vec<VariableUse>,

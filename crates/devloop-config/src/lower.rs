@@ -19,7 +19,7 @@ use crate::span::{self, Span};
 use crate::words;
 use devloop_core::names::{HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName};
 use devloop_core::plan::process::ProcessPlan;
-use devloop_core::plan::watch::{WatcherKind, WatcherPlan};
+use devloop_core::plan::watch::{WatchPlan, WatcherKind, WatcherPlan};
 use devloop_core::plan::words::Words;
 use devloop_core::plan::{Plan, is_reserved};
 use devloop_core::template::{self, Template};
@@ -79,11 +79,11 @@ impl<'a> Lowering<'a> {
             debounce: top.millis("debounce_ms"),
             concurrent: top.switch("concurrent"),
             startup_workflows: self.workflows(top, "startup_workflows"),
-            watcher: self.watcher(top),
+            watcher: watcher(top),
             watches: self.watches(top),
-            processes: self.lowered(top, "process", |name| ProcessName::new(name), Self::process),
-            hooks: self.lowered(top, "hook", |name| HookName::new(name), Self::hook),
-            workflows: self.lowered(top, "workflow", |name| WorkflowName::new(name), Self::workflow),
+            processes: self.lowered(top, "process", ProcessName::new, Self::process),
+            hooks: self.lowered(top, "hook", HookName::new, Self::hook),
+            workflows: self.lowered(top, "workflow", WorkflowName::new, Self::workflow),
         }
     }
 
@@ -100,19 +100,7 @@ impl<'a> Lowering<'a> {
         file
     }
 
-    fn watcher(&self, top: &mut Reader<'a>) -> WatcherPlan {
-        let Some(mut reader) = top.table("watcher", "watcher") else { return WatcherPlan::default() };
-        let kinds = [("native", WatcherKind::Native), ("poll", WatcherKind::Poll)];
-        let watcher = WatcherPlan {
-            kind: reader.choice("kind", &kinds).unwrap_or(WatcherKind::Native),
-            poll_interval: reader.millis("poll_interval_ms"),
-            gitignore: reader.switch("gitignore"),
-        };
-        reader.finish();
-        watcher
-    }
-
-    fn watches(&self, top: &mut Reader<'a>) -> BTreeMap<WatchName, devloop_core::plan::watch::WatchPlan> {
+    fn watches(&self, top: &mut Reader<'a>) -> BTreeMap<WatchName, WatchPlan> {
         let watches = self.section(top, "watch");
         if let Some(watches) = &watches
             && watches.is_empty()
@@ -270,6 +258,19 @@ impl<'a> Lowering<'a> {
             }
         }
     }
+}
+
+/// The `[watcher]` table.
+fn watcher(top: &mut Reader<'_>) -> WatcherPlan {
+    let Some(mut reader) = top.table("watcher", "watcher") else { return WatcherPlan::default() };
+    let kinds = [("native", WatcherKind::Native), ("poll", WatcherKind::Poll)];
+    let watcher = WatcherPlan {
+        kind: reader.choice("kind", &kinds).unwrap_or(WatcherKind::Native),
+        poll_interval: reader.millis("poll_interval_ms"),
+        gitignore: reader.switch("gitignore"),
+    };
+    reader.finish();
+    watcher
 }
 
 /// A path that is not empty.

@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         match self.path.as_str() {
             "" => "the config".to_owned(),
             // Elements of lists have no header of their own.
-            path if path.contains("[") => format!("`{path}`"),
+            path if path.contains('[') => format!("`{path}`"),
             path => format!("`[{path}]`"),
         }
     }
@@ -283,7 +283,7 @@ impl<'a> Reader<'a> {
 
     /// Reports what nobody took.
     pub(crate) fn finish(self) {
-        for (key, _) in self.entries.iter() {
+        for (key, _) in self.entries {
             let name: &str = key.get_ref();
             if self.taken.contains(&name) {
                 continue;

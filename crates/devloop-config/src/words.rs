@@ -73,13 +73,11 @@ pub(crate) fn unknown_key(
         .filter_map(|key| key.table.split_once('.').map(|(_, variant)| variant))
         .collect();
     let selector = if elsewhere.iter().any(|variant| PROBE_KINDS.contains(variant)) { "kind" } else { "action" };
-    match elsewhere.first() {
-        Some(variant) => unknown.hint(format!("`{name}` belongs to {selector} = \"{variant}\"")),
-        None => {
-            let known: Vec<&str> = keys::names_of(tables).collect();
-            unknown.hint(format!("use one of {}, or remove it", listed(&known)))
-        }
+    if let Some(variant) = elsewhere.first() {
+        return unknown.hint(format!("`{name}` belongs to {selector} = \"{variant}\""));
     }
+    let known: Vec<&str> = keys::names_of(tables).collect();
+    unknown.hint(format!("use one of {}, or remove it", listed(&known)))
 }
 
 pub(crate) fn later(span: Span, what: &str) -> Diagnostic {

@@ -1,5 +1,7 @@
 //! The one boundary of the config crate, `load`: what it accepts, what it says, what it yields, and its bounds.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 mod bounds;
 mod cases;
 mod plan;
