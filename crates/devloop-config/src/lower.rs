@@ -134,7 +134,7 @@ impl<'a> Lowering<'a> {
             return None;
         }
         let readers = entries.into_iter().filter_map(|(name, item)| {
-            resolve::check_name(self.bag, section, &name);
+            resolve::check_name(self.bag, if section == "watch" { "watch group" } else { section }, &name);
             Some((name.value, Reader::of(self.bag, &item, section)?))
         });
         Some(readers.collect())
@@ -276,12 +276,24 @@ fn watcher(top: &mut Reader<'_>) -> WatcherPlan {
 /// A path that is not empty.
 fn path_of<'a>(bag: &Bag<'_>, path: &Text<'a>) -> Option<&'a str> {
     if path.value.is_empty() {
-        bag.add(
-            Diagnostic::error(path.span.clone(), format!("`{}` is empty", path.path))
-                .saying("empty")
-                .hint("name a path; `.` is the folder itself"),
-        );
+        let empty = Diagnostic::error(path.span.clone(), format!("`{}` is empty", path.path)).saying("empty");
+        bag.add(empty.hint("name a path; `.` is the folder itself"));
         return None;
     }
+    warn_of_shell_words(bag, path);
     Some(path.value)
+}
+
+/// Warns of a path that only a shell would read as it is meant.
+fn warn_of_shell_words(bag: &Bag<'_>, path: &Text<'_>) {
+    // Only a whole first part looks like one: `routes/$id.tsx` is a name that web frameworks use.
+    let first = path.value.split('/').next().unwrap_or_default();
+    let is_home = first == "~";
+    let variable = Words::command(first).variables().next().map(|name| [format!("${name}"), format!("${{{name}}}")]);
+    let is_variable = variable.is_some_and(|forms| forms.iter().any(|form| form == first));
+    if is_home || is_variable {
+        let what = if is_home { "`~`" } else { "a variable" };
+        let literal = Diagnostic::warning(path.span.clone(), format!("`{}`: {what} is not replaced here", path.path));
+        bag.add(literal.saying("taken as it is written").hint("write the path itself, relative or absolute"));
+    }
 }

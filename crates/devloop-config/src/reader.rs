@@ -125,16 +125,8 @@ impl<'a> Reader<'a> {
             .keys()
             .take(ENTRIES_COMPARED_MAX)
             .find(|written| self.meant(written.get_ref()) == Some(key.name));
-        let is_selector = matches!((key.table, key.name), ("step", "action") | ("probe", "kind"));
-        let missing = || words::missing_key(self.span(), &self.title(), key);
-        match misspelt {
-            None => self.bag.add_missing(missing()),
-            // Without it nobody knows the other keys, so the table is not read to its end.
-            Some(written) if is_selector => {
-                let problem = missing().label(written.span(), "misspelt?");
-                self.bag.add_missing(problem.hint(format!("did you mean `{}`?", key.name)));
-            }
-            Some(_) => {}
+        if misspelt.is_none() {
+            self.bag.add_missing(words::missing_key(self.span(), &self.title(), key));
         }
     }
 
@@ -283,9 +275,20 @@ impl<'a> Reader<'a> {
 
     /// Reports what nobody took.
     pub(crate) fn finish(self) {
+        self.report_leftovers(|name| self.taken.contains(&name));
+    }
+
+    /// Reports what none of some kinds of tables may hold. For a table whose `kind` or `action` is unknown: nobody can
+    /// say which of the other keys are right, but some are wrong in any case.
+    pub(crate) fn finish_unsure(mut self, tables: impl IntoIterator<Item = &'static str>) {
+        self.tables.extend(tables);
+        self.report_leftovers(|name| keys::find(&self.tables, name).is_some());
+    }
+
+    fn report_leftovers(&self, is_taken: impl Fn(&str) -> bool) {
         for (key, _) in self.entries {
             let name: &str = key.get_ref();
-            if self.taken.contains(&name) {
+            if is_taken(name) {
                 continue;
             }
             if self.bag.is_full() {

@@ -44,7 +44,17 @@ pub(crate) fn too_long(bytes: usize) -> Diagnostic {
 
 pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
     let span = error.span().unwrap_or(text.len()..text.len());
-    Diagnostic::error(span::clamped(text, &span), error.message())
+    let message = error.message();
+    let hints = [
+        ("duplicate", "keep one of them"),
+        ("recurs", "nest less deeply"),
+        ("unclosed", "close it"),
+        ("must be quoted", "put the value in quotes, or repair what stands before it"),
+        ("carriage return", "end each line with a newline, or a carriage return and a newline"),
+    ];
+    let known = hints.iter().find(|(words, _)| message.contains(words)).map(|(_, hint)| *hint);
+    Diagnostic::error(span::clamped(text, &span), message)
+        .hint(known.unwrap_or("write it as TOML: `key = \"value\"`, one a line, below a `[table]`"))
 }
 
 pub(crate) fn unset_variable(used: &VariableUse) -> Diagnostic {

@@ -73,8 +73,10 @@ impl<'a> Lowering<'a> {
             return None;
         }
         debug_assert!(ACTIONS.iter().eq(TABLES.iter().map(|(action, _)| action)));
-        // Without an action nobody can say which of the other keys are right.
-        let table = reader.choice("action", &TABLES)?;
+        let Some(table) = reader.choice("action", &TABLES) else {
+            reader.finish_unsure(TABLES.map(|(_, table)| table));
+            return None;
+        };
         reader.allow(table);
         let step = match table {
             "step.run_hook" => {
