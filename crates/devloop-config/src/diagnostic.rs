@@ -145,12 +145,11 @@ impl<'t> Bag<'t> {
         }
     }
 
-    /// All that was found, in the order of places. When the syntax is broken from some byte on, only the syntax errors
-    /// and what stands on earlier lines is sure.
-    pub(crate) fn empty(self, broken_from: Option<usize>) -> Vec<Diagnostic> {
+    /// All that was found, in the order of places. When the syntax is broken, only its errors are sure, and what
+    /// begins before `sure_until`.
+    pub(crate) fn empty(self, sure_until: Option<usize>) -> Vec<Diagnostic> {
         let dropped = self.errors.get() + self.warnings.get() - self.kept.borrow().len();
         let has_errors = self.errors.get() > 0;
-        let sure_until = broken_from.map(|at| span::line_start(self.text, at));
         let sure = self.kept.into_inner().into_iter().filter(|(scope, diagnostic)| match (scope, sure_until) {
             (Scope::Syntax, _) | (_, None) => true,
             (Scope::Local, Some(until)) => diagnostic.start() < until,
