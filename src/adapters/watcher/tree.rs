@@ -124,6 +124,7 @@ impl Tree {
     }
 
     /// Whether a folder is watched or compared.
+    #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
     pub(super) fn has(&self, path: &[u8]) -> bool {
         self.folders.contains_key(path)
     }
@@ -265,11 +266,8 @@ impl Tree {
         {
             eyes.unwatch(old, &visit.path);
         }
-        let rules = if self.gitignore && listing.has(b".gitignore") {
-            Rules::of_folder(&at, visit.rules)
-        } else {
-            visit.rules
-        };
+        let rules =
+            if self.gitignore && listing.has(b".gitignore") { Rules::of_folder(&at, visit.rules) } else { visit.rules };
         let polled = visit.polled || seen.polled;
         let (cover, open, pass) = (visit.cover, visit.open, self.pass);
         let empty = Files::default();
@@ -369,10 +367,8 @@ impl Tree {
 
     /// A folder cannot be met. One that has just gone, or was never one, is no trouble.
     fn refused(&mut self, at: PathBuf, error: &io::Error) {
-        let is_gone = matches!(
-            error.kind(),
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::FilesystemLoop
-        );
+        let is_loop = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+        let is_gone = is_loop || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         if !is_gone && self.unreadable.insert(at.clone()) {
             self.troubles.push(WatcherTrouble::Unreadable { path: at, error: error.to_string() });
         }
