@@ -1,6 +1,6 @@
 //! Systems without inotify: `notify` gives hints of where something happened, and a comparison says what.
 //!
-//! Hints are not trusted for more than a place: FSEvents merges events, tells them late, and tells reads and modes too.
+//! Hints are not trusted for more than a place: the system merges events, tells them late, and tells modes too.
 
 use super::batch::Batch;
 use super::stamps::Status;

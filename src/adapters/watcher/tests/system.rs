@@ -57,14 +57,14 @@ fn a_queue_that_runs_over_loses_no_file() {
     stage.folder("src");
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let count = limit.trim().parse::<usize>().unwrap().min(40_000) / 3 + 1000;
-    let (hold, held) = channel::<()>();
+    let (hold, pause) = channel::<()>();
     let sender = stage.sender.take().unwrap();
     let ears: Ears = Box::new(move |heard| {
         let is_touch = matches!(heard, Heard::Touched(_));
         let _ = sender.send(heard);
         if is_touch {
             // The first touch holds the watcher up until all files are written.
-            let _ = held.recv_timeout(DEADLINE);
+            let _ = pause.recv_timeout(DEADLINE);
         }
     });
     stage.watcher = Some(Watcher::start(Arc::new(stage.plan.clone()), OwnFiles::default(), ears).unwrap());
