@@ -101,7 +101,10 @@ impl Connection {
         for address in addresses {
             match connect(address).await {
                 Ok(stream) => {
-                    return Ok(Self { stream, is_loopback: is_loopback(address.ip()) || address.ip().is_unspecified() });
+                    return Ok(Self {
+                        stream,
+                        is_loopback: is_loopback(address.ip()) || address.ip().is_unspecified(),
+                    });
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => is_refused = true,
                 // A machine without IPv6 still has the name.

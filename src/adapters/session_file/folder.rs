@@ -67,10 +67,7 @@ impl StateFolder {
         }
         let mut bytes = Vec::new();
         if found.len() <= STATE_BYTES_MAX {
-            (&file)
-                .take(STATE_BYTES_MAX + 1)
-                .read_to_end(&mut bytes)
-                .map_err(|source| self.unreadable(source))?;
+            (&file).take(STATE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|source| self.unreadable(source))?;
         }
         if found.len().max(bytes.len() as u64) > STATE_BYTES_MAX {
             let words = format!("it is longer than {} MiB", STATE_BYTES_MAX / 1024 / 1024);
