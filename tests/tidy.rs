@@ -55,7 +55,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustls", &["src/adapters/probe"]),
     ("tokio_rustls", &["src/adapters/probe"]),
     ("rustls_native_certs", &["src/adapters/probe"]),
-    ("serde_json", &["src/adapters/session_file", "src/adapters/environment"]),
+    ("serde_json", &["src/adapters/json.rs"]),
     ("ignore", &["src/adapters/watcher"]),
     ("notify", &["src/adapters/watcher"]),
     ("libc", &["src/adapters/guardian"]),

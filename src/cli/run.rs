@@ -36,6 +36,9 @@ use tokio::task::{JoinSet, LocalSet};
 /// How long the end of a session waits for a terminal that takes nothing.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 
+/// How long the end of a session waits for the guardian, which ends when no child is left.
+const DISMISSAL_MAX: Duration = Duration::from_secs(1);
+
 pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
     let Checked { plan, warnings } = config_file::check(config)?;
     complain(&warnings);
@@ -82,7 +85,10 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
         Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
     }
     let launcher = Launcher::new(Rc::new(guardian), output, environment, &plan.root);
-    let ending = live(&plan, &reporter, launcher, opened, interrupts).await;
+    let ending = live(&plan, &reporter, launcher.clone(), opened, interrupts).await;
+    if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
+        reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
+    }
     finish(&reporter, end, ending)
 }
 
