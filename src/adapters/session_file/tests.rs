@@ -249,15 +249,14 @@ fn what_a_dead_session_left_in_the_lock_file_is_no_obstacle() {
 }
 
 #[test]
-fn a_child_does_not_keep_the_lock() {
-    let (_temp, file) = place();
-    let session = StateFolder::open(&file).unwrap();
-    let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
-    drop(session);
-    let again = StateFolder::open(&file);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    again.unwrap();
+#[cfg(target_os = "linux")]
+fn a_child_inherits_neither_the_lock_nor_the_folder() {
+    let (temp, file) = place();
+    let (_session, _answers) = start(&file);
+    let child = Command::new("ls").args(["-l", "/proc/self/fd"]).output().unwrap();
+    let open = String::from_utf8(child.stdout).unwrap();
+    assert!(open.contains(" 1 -> "), "{open}");
+    assert!(!open.contains(&*temp.path().to_string_lossy()), "{open}");
 }
 
 #[test]
