@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -105,8 +106,8 @@ fn modes_hold_whatever_the_umask() {
             Command::new("sh").arg("-c").arg(script).arg(this).env(INNER, temp.path()).stdout(Stdio::null()).status();
         assert!(status.unwrap().success());
         let folder = temp.path().join("new");
-        let modes = (mode(&folder), mode(&folder.join("state.json")), mode(&folder.join(".gitignore")));
-        assert_eq!(modes, (0o700, 0o600, 0o600), "{mask}");
+        let modes = ["state.json", "state.json.lock", ".gitignore"].map(|name| mode(&folder.join(name)));
+        assert_eq!((mode(&folder), modes), (0o700, [0o600; 3]), "{mask}");
     }
 }
 
@@ -342,7 +343,7 @@ fn readers_never_see_a_torn_or_empty_file_during_a_storm_of_saves() {
     std::thread::scope(|scope| {
         let readers = [scope.spawn(read), scope.spawn(read)];
         let mut version = 1;
-        while reads.load(Ordering::Relaxed) < READS && !readers.iter().any(|reader| reader.is_finished()) {
+        while reads.load(Ordering::Relaxed) < READS && !readers.iter().any(ScopedJoinHandle::is_finished) {
             version += 1;
             save(version);
         }
