@@ -52,6 +52,11 @@ impl World {
     }
 }
 
+/// A variable of another devloop, around this one.
+fn outer(name: &str) -> String {
+    env_vars::PREFIX.to_owned() + name
+}
+
 fn errand(files: &[&str]) -> Errand {
     Errand { workflow: "css".into(), changed_files: files.iter().map(|&file| Arc::from(file)).collect() }
 }
@@ -66,17 +71,17 @@ fn unset(key: &str, variable: &str) -> StartFailure {
 
 #[test]
 fn a_child_sees_devloops_environment_then_its_own_then_ours() {
-    let world = World::new().with("KEPT", "1").with("CHANGED", "old").with("DEVLOOP_EVENTS_TOKEN", "outer");
+    let world = World::new().with("KEPT", "1").with("CHANGED", "old").with(&outer("EVENTS_TOKEN"), "outer");
     let resolved = world.resolve(&["sh"], &[("CHANGED", "$HOME/new"), ("ADDED", "a$$b")]).unwrap();
     let root = world.root().to_str().unwrap();
     let state = format!("{root}/.devloop/state.json");
     let expected = [
         ("ADDED", "a$b"),
         ("CHANGED", "/h/new"),
-        ("DEVLOOP_CHANGED_FILES_JSON", "[]"),
-        ("DEVLOOP_ROOT", root),
-        ("DEVLOOP_STATE", &state),
-        ("DEVLOOP_WORKFLOW", "startup"),
+        (env_vars::CHANGED_FILES_JSON, "[]"),
+        (env_vars::ROOT, root),
+        (env_vars::STATE, &state),
+        (env_vars::WORKFLOW, "startup"),
         ("HOME", "/h"),
         ("KEPT", "1"),
         ("PATH", "/bin:/usr/bin"),
@@ -90,11 +95,11 @@ fn a_hook_is_told_its_workflow_and_files() {
     let world = World::new();
     let errand = errand(&["a b.css", "line\n\"quote\".css", "\u{fffd}"]);
     let resolved = world.environment().resolve(&world.command(&["sh"], &[]), "", &errand).unwrap();
-    assert_eq!(get(&resolved, "DEVLOOP_WORKFLOW"), Some("css"));
+    assert_eq!(get(&resolved, env_vars::WORKFLOW), Some("css"));
     let list = r#"["a b.css","line\n\"quote\".css","#.to_owned() + "\"\u{fffd}\"]";
-    assert_eq!(get(&resolved, "DEVLOOP_CHANGED_FILES_JSON"), Some(&*list));
-    assert_eq!(get(&resolved, "DEVLOOP_CHANGED_FILES_TRUNCATED"), None);
-    assert_eq!(get(&resolved, "DEVLOOP_CHANGED_FILES_PATH"), None);
+    assert_eq!(get(&resolved, env_vars::CHANGED_FILES_JSON), Some(&*list));
+    assert_eq!(get(&resolved, env_vars::CHANGED_FILES_TRUNCATED), None);
+    assert_eq!(get(&resolved, env_vars::CHANGED_FILES_PATH), None);
 }
 
 #[test]
@@ -103,12 +108,12 @@ fn a_long_list_is_cut_between_two_files_and_whole_in_a_private_file_until_the_ch
     let names: Vec<String> = (0..20_000).map(|number| format!("src/file \"{number:05}\".rs")).collect();
     let errand = errand(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let resolved = world.environment().resolve(&world.command(&["sh"], &[]), "", &errand).unwrap();
-    let shown = get(&resolved, "DEVLOOP_CHANGED_FILES_JSON").unwrap();
+    let shown = get(&resolved, env_vars::CHANGED_FILES_JSON).unwrap();
     assert!(shown.len() <= CHANGED_FILES_BYTES_MAX && shown.len() > CHANGED_FILES_BYTES_MAX - 32);
     let shown: Vec<String> = list_of(shown);
     assert_eq!(shown[..], names[..shown.len()]);
-    assert_eq!(get(&resolved, "DEVLOOP_CHANGED_FILES_TRUNCATED"), Some("1"));
-    let path = PathBuf::from(get(&resolved, "DEVLOOP_CHANGED_FILES_PATH").unwrap());
+    assert_eq!(get(&resolved, env_vars::CHANGED_FILES_TRUNCATED), Some("1"));
+    let path = PathBuf::from(get(&resolved, env_vars::CHANGED_FILES_PATH).unwrap());
     assert!(path.starts_with(world.root().join(".devloop/changed")));
     assert_eq!(list_of(&fs::read_to_string(&path).unwrap()), names);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -161,14 +166,14 @@ fn lists_that_crashed_sessions_left_are_removed_and_nothing_else() {
 
 #[test]
 fn arguments_take_values_from_devloop_and_leave_the_childs_own_alone() {
-    let world = World::new().with("A", "$HOME; b").with("DEVLOOP_X", "outer");
+    let world = World::new().with("A", "$HOME; b").with(&outer("X"), "outer");
     let resolved = world.resolve(&["sh", "-c", "$A $OWN $DEVLOOP_X $$f $1"], &[("OWN", "x")]).unwrap();
     assert_eq!(resolved.argv, ["sh", "-c", "$HOME; b $OWN $DEVLOOP_X $f $1"]);
 }
 
 #[test]
 fn an_unset_variable_is_named_with_its_key() {
-    let world = World::new().with("DEVLOOP_PORT", "outer");
+    let world = World::new().with(&outer("PORT"), "outer");
     assert_eq!(world.resolve(&["sh", "$NOPE"], &[]).unwrap_err(), unset("command[1]", "NOPE"));
     assert_eq!(world.resolve(&["sh"], &[("PORT", "$NOPE")]).unwrap_err(), unset("env.PORT", "NOPE"));
     // A variable of the item's own `env` is no source for its other variables.
