@@ -21,7 +21,8 @@ pub const CHANGED_FILES_PATH: &str = "DEVLOOP_CHANGED_FILES_PATH";
 pub const LIFE: &str = "DEVLOOP_LIFE";
 
 /// All that devloop sets for its children.
-pub const SET: &[&str] = &[ROOT, STATE, WORKFLOW, CHANGED_FILES_JSON, CHANGED_FILES_TRUNCATED, CHANGED_FILES_PATH, LIFE];
+pub const SET: &[&str] =
+    &[ROOT, STATE, WORKFLOW, CHANGED_FILES_JSON, CHANGED_FILES_TRUNCATED, CHANGED_FILES_PATH, LIFE];
 
 /// Read for every child: the folders in which a program without a slash is looked up.
 pub const PATH: &str = "PATH";

@@ -91,7 +91,13 @@ impl Launcher {
     /// Starts a command whose output nobody reads.
     pub fn launch_unheard(&self, command: &CommandPlan, manner: &Manner<'_>) -> Result<Child, StartFailure> {
         let resolved = self.environment.resolve(command, manner.key_prefix, manner.errand)?;
-        let null = || rustix::fs::open("/dev/null", rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty());
+        let null = || {
+            rustix::fs::open(
+                "/dev/null",
+                rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC,
+                rustix::fs::Mode::empty(),
+            )
+        };
         let ends = null().and_then(|stdout| Ok((stdout, null()?)));
         let (stdout, stderr) = ends.map_err(|error| refused("/dev/null cannot be opened", &error.into()))?;
         self.start(resolved, manner, stdout, stderr).map(|(child, _)| child)

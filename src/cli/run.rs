@@ -11,9 +11,9 @@ use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
 use crate::adapters::watcher::OwnFiles;
 use crate::adapters::{Adapters, Parts};
+use crate::driver;
 use crate::driver::clock::SessionClock;
 use crate::driver::inbox::Inbox;
-use crate::driver;
 use crate::env_vars;
 use crate::failure::Failure;
 use crate::report::filter::Filter;
@@ -75,6 +75,7 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
     };
     let (output, end) = open_output(log.as_ref().ok()).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
     let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
+    environment.remove_stale_files();
     let reporter = Arc::new(reporter(&plan, &output, &environment));
     match &log {
         // Fixed: `writing session log: PATH`, in both forms.

@@ -206,34 +206,6 @@ fn a_value_that_is_not_utf8_is_inherited_but_cannot_be_used_in_a_text() {
 }
 
 #[test]
-fn a_program_is_looked_up_in_the_childs_own_path() {
-    let world = World::new();
-    let expected = world.program("second/tool", 0o755);
-    world.program("first/tool", 0o644);
-    fs::create_dir_all(world.root().join("zeroth/tool")).unwrap();
-    let path = format!("zeroth:{}:second", world.root().join("first").display());
-    assert_eq!(world.resolve(&["tool"], &[("PATH", &path)]).unwrap().program, expected);
-    let refused = |path: &str| match world.resolve(&["tool"], &[("PATH", path)]) {
-        Err(StartFailure::Refused { what, .. }) => what,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(refused("first"), "program 'tool' in PATH is not executable");
-    assert_eq!(refused("/nowhere"), "program 'tool' was not found in PATH");
-}
-
-#[test]
-fn a_program_with_a_slash_is_below_root_or_absolute() {
-    let world = World::new();
-    let mut command = world.command(&["bin/tool"], &[]);
-    command.cwd = world.root().join("elsewhere");
-    let resolved = world.environment().resolve(&command, "", &Environment::startup_errand()).unwrap();
-    assert_eq!((resolved.program, resolved.cwd), (world.root().join("bin/tool"), world.root().join("elsewhere")));
-    assert_eq!(resolved.argv, ["bin/tool"]);
-    assert_eq!(world.resolve(&["/bin/x"], &[]).unwrap().program, Path::new("/bin/x"));
-    assert!(world.resolve(&[""], &[]).is_err());
-}
-
-#[test]
 fn of_a_name_that_comes_twice_the_first_counts() {
     let world = World::new().with("TWICE", "first").with("TWICE", "second");
     assert_eq!(get(&world.resolve(&["sh"], &[]).unwrap(), "TWICE"), Some("first"));

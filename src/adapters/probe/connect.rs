@@ -201,7 +201,6 @@ fn stream_socket(address: SocketAddr) -> io::Result<rustix::fd::OwnedFd> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may end by a panic")]
 mod tests {
     use super::*;
     use std::net::{TcpListener, TcpStream as StdStream};
