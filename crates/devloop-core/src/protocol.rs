@@ -21,7 +21,6 @@ pub struct Protocol {
     hooks: BTreeMap<TaskId, Asked>,
     probes: BTreeSet<TaskId>,
     cancelled_probes: BTreeSet<TaskId>,
-    newest_task: TaskId,
     save_in_flight: Option<StateVersion>,
     newest_save: StateVersion,
 }
@@ -197,12 +196,10 @@ impl Protocol {
         Ok(())
     }
 
-    fn open_task(&mut self, task: TaskId) -> Result<(), String> {
-        if task <= self.newest_task {
-            return Err(format!("task {task} was used before"));
-        }
-        self.newest_task = task;
-        Ok(())
+    fn open_task(&self, task: TaskId) -> Result<(), String> {
+        let is_open =
+            self.hooks.contains_key(&task) || self.probes.contains(&task) || self.cancelled_probes.contains(&task);
+        if is_open { Err(format!("task {task} is used twice")) } else { Ok(()) }
     }
 
     fn ask_hook(&mut self, task: TaskId, asked: Asked) -> Result<(), String> {

@@ -101,12 +101,14 @@ fn draw_probe(dice: &mut Dice, rules: &[RulePlan], is_readiness: bool) -> ProbeP
 }
 
 fn draw_hook(dice: &mut Dice, number: usize, workflows: &[WorkflowName]) -> HookPlan {
+    // An observer captures a key of its own: one that others write too would make its workflow run for ever.
+    let is_observed = dice.percent(30);
     let capture = match dice.below(5) {
+        _ if is_observed => Capture::Text { state_key: StateKey::new(format!("o{number}")) },
         0 | 1 => Capture::Ignore,
         2 | 3 => Capture::Text { state_key: StateKey::new(format!("k{}", dice.below(4))) },
         _ => Capture::Json,
     };
-    let is_observed = capture != Capture::Ignore && dice.percent(40);
     HookPlan {
         command: command(&format!("build-{number}")),
         output: output(Vec::new()),
@@ -152,9 +154,14 @@ fn draw_step(dice: &mut Dice, plan: &Plan, later: &[WorkflowName], steps: &mut V
         let process = (*dice.pick(&processes)).clone();
         draw_process_step(dice, process, steps);
     } else if kind == 9 {
+        // Steps of one group must not wish against each other: an oracle could not tell whose wish came last.
+        let holds_run = !later.is_empty() && dice.percent(30);
         let mut all = Vec::new();
+        if holds_run {
+            all.push(Step::RunWorkflow(dice.pick(later).clone()));
+        }
         for _ in 0..=dice.below(3) {
-            if dice.percent(35) && !processes.is_empty() {
+            if !holds_run && dice.percent(35) && !processes.is_empty() {
                 let process = (*dice.pick(&processes)).clone();
                 // An earlier step of the group may fail at once, so this one may or may not have its wish.
                 steps.push(Mark::Unsure.step(process.as_str()));
@@ -164,9 +171,11 @@ fn draw_step(dice: &mut Dice, plan: &Plan, later: &[WorkflowName], steps: &mut V
                     _ => Step::StopProcess(process),
                 });
             } else {
-                all.push(draw_plain_step(dice, plan, later));
+                all.push(draw_plain_step(dice, plan, &[]));
             }
         }
+        let at = dice.below(all.len());
+        all.swap(0, at);
         steps.push(Step::Parallel(all));
     } else {
         let step = draw_plain_step(dice, plan, later);

@@ -21,6 +21,8 @@ use std::time::Duration;
 const STEPS_MAX: u64 = 60_000;
 /// How long a calm world may take to come to rest.
 const REST_MAX: Duration = Duration::from_secs(120);
+/// How long whatever can become well has become well in a calm world.
+const PATIENCE: Duration = Duration::from_secs(40);
 /// How long a session may take to end.
 const END_MAX: Duration = Duration::from_secs(120);
 
@@ -125,7 +127,7 @@ impl Session {
             }
             Act::Calm { since } => {
                 let waited = self.now.since(since);
-                let is_resting = self.is_resting() && waited > Duration::from_secs(2) || next.is_none();
+                let is_resting = next.is_none() || self.is_resting(waited);
                 if !is_resting && waited < REST_MAX {
                     return Ok(None);
                 }
@@ -144,12 +146,17 @@ impl Session {
         }
     }
 
-    fn is_resting(&self) -> bool {
+    /// Whether nothing is going on. What waits for something that may never come has its time first.
+    fn is_resting(&self, waited: Duration) -> bool {
         let view = &self.view;
-        let is_settled = |condition| {
-            matches!(condition, Condition::Down | Condition::Lingering | Condition::Running | Condition::Ready)
+        let is_patient = waited > PATIENCE;
+        let is_settled = |condition| match condition {
+            Condition::Down | Condition::Lingering | Condition::Ready => true,
+            Condition::Running | Condition::Waiting | Condition::BackingOff => is_patient,
+            Condition::Starting | Condition::Stopping => false,
         };
-        view.runs.is_empty()
+        waited > Duration::from_secs(2)
+            && view.runs.is_empty()
             && view.waiting.is_empty()
             && self.checkers.is_quiet()
             && self.world.is_idle()

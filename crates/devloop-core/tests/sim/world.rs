@@ -82,6 +82,7 @@ pub(crate) struct World {
     save: Option<(StateVersion, Arc<Values>)>,
     /// What the state file holds.
     pub(crate) file: Option<Arc<Values>>,
+    is_watching: bool,
     is_calm: bool,
     is_guardian_lost: bool,
 }
@@ -100,6 +101,7 @@ impl World {
             attempts: BTreeMap::new(),
             save: None,
             file: None,
+            is_watching: false,
             is_calm: false,
             is_guardian_lost: false,
         }
@@ -125,10 +127,13 @@ impl World {
         let ((now, _), happening) = self.queue.pop_first()?;
         match happening {
             Happening::Fact(fact) => {
-                if fact == Fact::GuardianLost {
-                    self.lose_guardian(now);
+                match &fact {
+                    Fact::GuardianLost => self.lose_guardian(now),
+                    Fact::WatchingBegan => self.is_watching = true,
+                    _ => {}
                 }
-                Some(fact)
+                // What changes before the watches are live is nobody's.
+                (self.is_watching || !matches!(fact, Fact::PathsTouched(_))).then_some(fact)
             }
             Happening::Launch(name, incarnation) => self.launch(now, &name, incarnation),
             Happening::Capture(name, incarnation, key) => {

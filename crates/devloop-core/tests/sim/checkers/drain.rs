@@ -121,7 +121,7 @@ impl Drain {
 
     /// Whoever depends on it is gone before it is asked to stop.
     fn level(&self, name: &ProcessName) -> Result<(), String> {
-        let dependant = self.lives.keys().find(|other| depends(&self.plan, other, name));
+        let dependant = self.lives.keys().find(|other| self.plan.processes[*other].depends_on.contains(name));
         match dependant {
             Some(other) => Err(format!("{name} is stopped while {other}, which depends on it, is not gone")),
             None => Ok(()),

@@ -72,6 +72,9 @@ impl Walk<'_> {
 
     fn workflow(&mut self, name: &WorkflowName) {
         let workflow = &self.plan.workflows[name];
+        if self.is_wide {
+            self.writes(format!("workflow:{name}"));
+        }
         self.steps(&workflow.steps);
         for target in &workflow.triggers {
             self.workflow(target);

@@ -12,7 +12,7 @@ use devloop_core::plan::Plan;
 use devloop_core::plan::probe::ProbeKind;
 use devloop_core::plan::process::RestartPolicy;
 use devloop_core::view::{Condition, Phase, View};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is wanted of a process, as far as the trace tells.
@@ -73,12 +73,12 @@ impl Processes {
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
         self.fact(step.fact);
         self.state_keys(step.before);
+        self.state_keys(step.after);
         for effect in step.effects {
             self.marks(effect)?;
             self.notices(effect);
             self.effect(step, effect)?;
         }
-        self.state_keys(step.after);
         self.beliefs(step.after)
     }
 
@@ -110,7 +110,7 @@ impl Processes {
                 life.stage = Stage::Over;
                 if matches!(failure, StartFailure::AddressInUse { .. }) {
                     self.wishes.insert(name.clone(), Wish::Unsure);
-                } else if policy == RestartPolicy::Never && !life.is_asked_to_end {
+                } else if policy == RestartPolicy::Never && !life.is_asked_to_end && !life.is_again {
                     self.wishes.insert(name.clone(), Wish::Down);
                 }
             }
@@ -298,7 +298,10 @@ impl Processes {
                 Condition::Lingering => stage == Stage::Exited,
                 Condition::Starting => stage == Stage::Requested,
                 Condition::Running | Condition::Ready => stage == Stage::Running,
-                Condition::Stopping => life.is_some_and(|life| life.is_asked_to_end) && stage != Stage::Over,
+                // A life whose start is not answered is asked to end when it is.
+                Condition::Stopping => {
+                    stage == Stage::Requested || stage != Stage::Over && life.is_some_and(|life| life.is_asked_to_end)
+                }
             };
             if !is_possible {
                 return Err(format!("{name} is believed {condition:?} and is {stage:?}"));
@@ -319,32 +322,40 @@ impl Processes {
 
     /// At rest every process agrees with what is wanted of it.
     pub(crate) fn rest(&self, view: &View) -> Result<(), String> {
-        let is_up = |name: &ProcessName| {
-            self.lives.get(name).is_some_and(|life| life.stage == Stage::Running && life.is_ready)
-        };
         for (name, wish) in &self.wishes {
             let condition = view.processes[name].condition;
             let life = self.lives.get(name);
             let stage = life.map_or(Stage::Over, |life| life.stage);
-            let needs: BTreeSet<ProcessName> = closure(&self.plan, name);
-            match wish {
-                Wish::Up => {
-                    let is_wrong = stage != Stage::Running || life.is_some_and(|life| life.is_asked_to_end);
-                    if is_wrong && needs.iter().all(is_up) {
-                        return Err(format!("at rest {name} is wanted up and is {stage:?}, believed {condition:?}"));
-                    }
-                    if stage == Stage::Running && !is_up(name) && !life.is_some_and(|life| life.is_overdue) {
-                        return Err(format!("at rest {name} is still not ready"));
-                    }
-                }
-                Wish::Down if !self.is_needed(name) => {
-                    if matches!(stage, Stage::Requested | Stage::Running) {
-                        return Err(format!("at rest {name} is not wanted and is {stage:?}, believed {condition:?}"));
-                    }
-                }
-                Wish::Down | Wish::Unsure => {}
+            // What never becomes ready, or waits for something that does not, has no more to be.
+            let may_come = closure(&self.plan, name).iter().all(|other| self.is_up(other));
+            let wrong = match wish {
+                Wish::Up if may_come => stage != Stage::Running || life.is_some_and(|life| life.is_asked_to_end),
+                Wish::Down if !self.is_needed(name) => matches!(stage, Stage::Requested | Stage::Running),
+                Wish::Up | Wish::Down | Wish::Unsure => false,
+            };
+            if wrong {
+                return Err(format!("at rest {name} is wanted {wish:?} and is {stage:?}, believed {condition:?}"));
+            }
+            if stage == Stage::Running && !self.is_up(name) && !self.waits_for_a_key(name, view) {
+                return Err(format!("at rest {name} is still not ready"));
+            }
+            if may_come && matches!(condition, Condition::Waiting | Condition::BackingOff) {
+                return Err(format!("at rest {name} is {condition:?} for nothing"));
             }
         }
         Ok(())
+    }
+
+    fn is_up(&self, name: &ProcessName) -> bool {
+        self.lives.get(name).is_some_and(|life| life.stage == Stage::Running && life.is_ready)
+    }
+
+    /// Whether its readiness is a key that nobody has written.
+    fn waits_for_a_key(&self, name: &ProcessName, view: &View) -> bool {
+        let readiness = self.plan.processes[name].readiness.as_ref();
+        readiness.is_some_and(|probe| match &probe.kind {
+            ProbeKind::StateKey { key } => !view.values.get(key).is_some_and(|value| value.is_present()),
+            ProbeKind::Http { .. } | ProbeKind::Tcp { .. } | ProbeKind::Exec { .. } | ProbeKind::Output { .. } => false,
+        })
     }
 }

@@ -14,11 +14,13 @@ pub(crate) struct Runs {
     footprints: Footprints,
     /// Runs that were wanted in one step (a batch, the startup list): the step, and the place in its order.
     families: BTreeMap<RunId, Option<(u64, usize)>>,
+    /// Runs that waited already when a run was wanted: its batch may have merged into them.
+    elders: BTreeMap<RunId, BTreeSet<RunId>>,
 }
 
 impl Runs {
     pub(crate) fn new(plan: &Arc<Plan>) -> Self {
-        Self { plan: Arc::clone(plan), footprints: Footprints::of(plan), families: BTreeMap::new() }
+        Self { plan: Arc::clone(plan), footprints: Footprints::of(plan), families: BTreeMap::new(), elders: BTreeMap::new() }
     }
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
@@ -41,6 +43,7 @@ impl Runs {
             } else {
                 self.plan.workflows.keys().position(|name| *name == run.workflow)
             };
+            self.elders.entry(run.run).or_insert_with(|| step.before.waiting.iter().map(|other| other.run).collect());
             self.families.entry(run.run).or_insert(place.map(|place| (step.number, place)));
         }
     }
@@ -78,6 +81,7 @@ impl Runs {
                 !self.plan.concurrent
                     || self.footprints.may_conflict(&run.workflow, &other.workflow)
                     || self.are_family(run, other).is_some()
+                    || self.elders[&run.run].contains(&other.run)
             });
             if !has_reason {
                 return Err(format!("a run of {} waits for nothing", run.workflow));
