@@ -33,6 +33,8 @@ pub(crate) struct Script {
     pub(crate) hook_ends: BTreeMap<&'static str, Vec<HookOutcome>>,
     /// Hooks that listen only to SIGKILL.
     pub(crate) deaf_hooks: BTreeSet<&'static str>,
+    /// Processes that survive SIGKILL.
+    pub(crate) undying: BTreeSet<&'static str>,
     /// How many saves fail, after how many that work.
     pub(crate) saves_fail: (u32, u32),
     /// Processes that leave descendants in a session of their own when they exit.
@@ -201,6 +203,10 @@ impl Story {
                 if !self.script.deaf.contains(name.as_str()) {
                     self.exit(self.now + Duration::from_millis(5), name, *incarnation, ExitStatus::Signal(15));
                 }
+            }
+            Effect::KillProcess(name, incarnation) if self.script.undying.contains(name.as_str()) => {
+                let stuck = ProcessFact::Stuck { pid: 7 };
+                self.in_micros(500_000, Fact::Process(name.clone(), *incarnation, stuck));
             }
             Effect::KillProcess(name, incarnation) => {
                 self.exit(self.now + Duration::from_millis(1), name, *incarnation, ExitStatus::Signal(9));

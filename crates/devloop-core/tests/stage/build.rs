@@ -83,14 +83,23 @@ impl Planned {
         self.watch_with(workflow, pattern, true)
     }
 
-    pub(crate) fn watch_with(mut self, workflow: &str, pattern: &str, leading: bool) -> Self {
+    pub(crate) fn watch_with(self, workflow: &str, pattern: &str, leading: bool) -> Self {
+        self.group(workflow, pattern, workflow, leading)
+    }
+
+    /// A watch group with a name of its own.
+    pub(crate) fn and_watch(self, name: &str, pattern: &str, workflow: &str) -> Self {
+        self.group(name, pattern, workflow, true)
+    }
+
+    fn group(mut self, name: &str, pattern: &str, workflow: &str, leading: bool) -> Self {
         let watch = WatchPlan {
             patterns: vec![PathPattern::new(pattern, pattern).unwrap()],
             ignore: Vec::new(),
             workflow: WorkflowName::from(workflow),
             leading,
         };
-        self.0.watches.insert(WatchName::from(workflow), watch);
+        self.0.watches.insert(WatchName::from(name), watch);
         self
     }
 

@@ -205,7 +205,10 @@ impl Processes {
 
     fn notices(&mut self, effect: &Effect) {
         match effect {
-            Effect::Report(Notice::WorkflowFailed { failure: StepFailure::DependencyFailed { process, .. }, .. }) => {
+            Effect::Report(
+                Notice::ProcessHeldBack { process, .. }
+                | Notice::WorkflowFailed { failure: StepFailure::DependencyFailed { process, .. }, .. },
+            ) => {
                 self.wishes.insert(process.clone(), Wish::Unsure);
             }
             Effect::Report(Notice::ProcessNotReady { process, .. }) => {
@@ -310,7 +313,8 @@ impl Processes {
             if condition == Condition::Ready && !life.is_ready {
                 return Err(format!("{name} is believed ready, and nothing proves it"));
             }
-            if condition == Condition::Running && life.is_ready && !life.is_overdue {
+            let is_asked = view.phase <= Phase::Running && !life.is_overdue;
+            if condition == Condition::Running && life.is_ready && is_asked {
                 return Err(format!("{name} is ready, and the engine has not noticed"));
             }
             if process.incarnation != life.incarnation {

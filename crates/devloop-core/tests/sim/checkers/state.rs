@@ -55,14 +55,14 @@ impl State {
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
         self.fact(step);
-        let has_changed = step.before.values != step.after.values;
-        if has_changed {
+        if step.before.values != step.after.values {
             self.changes.push(step.number);
         }
         let mut writers: BTreeSet<&WorkflowName> = BTreeSet::new();
+        let differs = |key: &str| step.before.values.get(key) != step.after.values.get(key);
         for effect in step.effects {
             match announced(effect) {
-                Some((workflow, Mark::Write, _)) => {
+                Some((workflow, Mark::Write, key)) if differs(key) => {
                     writers.insert(workflow);
                 }
                 Some((workflow, Mark::Hook, hook)) => {
@@ -75,7 +75,6 @@ impl State {
             }
             self.effect(step, effect)?;
             if let Effect::StartHook { errand, .. } = effect
-                && has_changed
                 && !self.is_failing
                 && writers.iter().any(|workflow| workflow.as_str() == &*errand.workflow)
             {
