@@ -80,7 +80,10 @@ impl Protocol {
             Fact::DeadlineReached | Fact::InterruptRequested(_) | Fact::GuardianLost => {}
             Fact::WatchingBegan => {
                 if self.watching != Watching::Asked {
-                    return Err(format!("`WatchingBegan` answers `WatchPaths` once, but watching is {:?}", self.watching));
+                    return Err(format!(
+                        "`WatchingBegan` answers `WatchPaths` once, but watching is {:?}",
+                        self.watching
+                    ));
                 }
                 self.watching = Watching::Began;
             }
@@ -203,7 +206,8 @@ impl Protocol {
     }
 
     fn ask_hook(&mut self, task: TaskId, asked: Asked) -> Result<(), String> {
-        let before = self.hooks.get_mut(&task).ok_or_else(|| format!("{asked:?} for hook {task}, which does not run"))?;
+        let before =
+            self.hooks.get_mut(&task).ok_or_else(|| format!("{asked:?} for hook {task}, which does not run"))?;
         if *before >= asked {
             return Err(format!("{asked:?} for hook {task} after {before:?}"));
         }
@@ -254,9 +258,6 @@ impl Protocol {
                     return Err(format!("the session ends while hooks run: {:?}", self.hooks.keys()));
                 }
             }
-        }
-        if let Some(version) = self.save_in_flight {
-            return Err(format!("the session ends while {version} is being saved"));
         }
         if !self.probes.is_empty() {
             return Err(format!("the session ends while probes are open: {:?}", self.probes));
@@ -315,7 +316,8 @@ mod tests {
     #[test]
     fn one_save_is_in_flight_and_its_answer_names_it() {
         let mut protocol = begun();
-        let save = |version| Effect::SaveState { version: StateVersion(version), values: Arc::default(), durable: false };
+        let save =
+            |version| Effect::SaveState { version: StateVersion(version), values: Arc::default(), durable: false };
         protocol.effect(&save(1)).unwrap();
         assert!(protocol.clone().effect(&save(2)).is_err());
         assert!(protocol.clone().fact(&Fact::StateSaved(StateVersion(2))).is_err());

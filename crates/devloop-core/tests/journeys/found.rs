@@ -3,6 +3,7 @@
 use crate::build::{Planned, hook, log, needs, sleep, start, stop, wait, write};
 use crate::check;
 use crate::story::{Script, Story};
+use devloop_core::plan::output::{Extract, Pattern, RulePlan};
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
 use expect_test::expect;
 use std::time::Duration;
@@ -12,26 +13,29 @@ use std::time::Duration;
 fn a_start_that_was_held_for_the_file_looks_at_its_dependencies_again() {
     let plan = Planned::new()
         .process("db", |_| {})
-        .process("server", |server| server.depends_on = needs(&["db"]))
-        .workflow("off", [write("k", "v"), stop("db")])
+        .process("server", |server| {
+            server.depends_on = needs(&["db"]);
+            let pattern = Pattern::new(regex::Regex::new("(.)").unwrap());
+            let extract = Extract::Regex { pattern, capture_group: 1 };
+            server.output.rules.push(RulePlan { state_key: "port".into(), extract });
+        })
+        .workflow("off", [start("db"), stop("db")])
         .watch("off", "src/")
         .startup(&["off"]);
-    check(&Story::begins(plan, Script::default()).until(1000), &expect![""]);
+    let script = Script { shows_everything: true, ..Script::default() };
+    check(&Story::begins(plan, script).until(2000), &expect![[""]]);
 }
 
 /// Seeds 136 and 294.
 #[test]
 fn a_start_that_is_wanted_again_waits_for_what_was_written_since() {
     let plan = Planned::new()
-        .process("server", |server| server.autostart = false)
-        .process("db", |db| db.autostart = false)
-        .workflow("one", [write("a", "1"), start("server")])
-        .workflow("two", [write("b", "2"), start("server"), log("started")])
-        .watch("one", "one/")
-        .watch("two", "two/")
-        .startup(&["one"]);
+        .process("server", |_| {})
+        .workflow("w", [write("a", "1"), start("server"), log("started")])
+        .watch("w", "src/")
+        .startup(&["w"]);
     let script = Script { shows_everything: true, ..Script::default() };
-    check(&Story::begins(plan, script).until(1000), &expect![""]);
+    check(&Story::begins(plan, script).until(2000), &expect![[""]]);
 }
 
 /// Seed 549.
@@ -44,13 +48,16 @@ fn a_batch_keeps_its_order_though_one_of_its_workflows_was_waiting_already() {
         .workflow("w1", [hook("one")])
         .workflow("w2", [hook("two")])
         .workflow("w3", [hook("three")])
-        .watch("w1", "**/*.rs")
-        .watch("w2", "**/*")
-        .watch("w3", "**/*.rs")
+        .watch("w1", "one/")
+        .watch("w2", "two/")
+        .watch("w3", "all/")
+        .and_watch("all1", "all/", "w1")
+        .and_watch("all2", "all/", "w2")
         .debounce(0);
-    let script = Script { hook_takes: [("two", 100)].into(), ..Script::default() };
-    let mut story = Story::begins(plan, script).saves(100, "a.txt").saves(120, "b.txt").saves(140, "c.rs");
-    check(&story.until(1000), &expect![""]);
+    let script = Script { hook_takes: [("one", 500), ("two", 100)].into(), ..Script::default() };
+    let mut story =
+        Story::begins(plan, script).saves(100, "one/x").saves(110, "two/x").saves(120, "two/y").saves(140, "all/z");
+    check(&story.until(2000), &expect![[""]]);
 }
 
 /// Seed 904.
@@ -68,5 +75,5 @@ fn waiting_for_a_process_whose_dependency_is_late_fails() {
         .watch("w", "src/")
         .debounce(0);
     let mut story = Story::begins(plan, Script::default()).saves(100, "src/a").saves(3000, "src/b");
-    check(&story.until(10_000), &expect![""]);
+    check(&story.until(10_000), &expect![[""]]);
 }

@@ -188,7 +188,10 @@ impl Story {
         let shown: Vec<Effect> = effects.iter().filter(|effect| !is_noise(effect)).cloned().collect();
         let is_quiet = matches!(
             fact,
-            Fact::StateSaved(_) | Fact::ProbeAnswered { .. } | Fact::DeadlineReached | Fact::Process(_, _, ProcessFact::Gone)
+            Fact::StateSaved(_)
+                | Fact::ProbeAnswered { .. }
+                | Fact::DeadlineReached
+                | Fact::Process(_, _, ProcessFact::Gone)
         );
         if !(is_quiet && shown.is_empty()) {
             self.trace.push(trace::line(self.now, fact, &shown));

@@ -9,6 +9,7 @@ mod faults;
 mod marks;
 mod plans;
 mod session;
+mod told;
 #[path = "../stage/trace.rs"]
 mod trace;
 mod world;
@@ -41,11 +42,15 @@ fn live(seed: u64, is_traced: bool) -> (Session, Option<String>) {
 }
 
 /// A seed in words, with the last lines of its trace.
-fn told(seed: u64, broken: &str, tail: usize) -> String {
+fn report(seed: u64, broken: &str, tail: usize) -> String {
     let lines = live(seed, true).0.trace.unwrap_or_default();
     let from = lines.len().saturating_sub(tail);
     let head: Vec<&str> = lines.iter().take_while(|line| !line.starts_with('+')).map(String::as_str).collect();
-    format!("SIM_SEED={seed}: {broken}\n{}\n…\n{}\nSIM_SEED={seed}: {broken}", head.join("\n"), lines[from..].join("\n"))
+    format!(
+        "SIM_SEED={seed}: {broken}\n{}\n…\n{}\nSIM_SEED={seed}: {broken}",
+        head.join("\n"),
+        lines[from..].join("\n")
+    )
 }
 
 #[test]
@@ -70,8 +75,9 @@ fn thousands_of_sessions_keep_every_promise() {
     }
     eprintln!("{steps} steps");
     if let Some((seed, broken)) = failures.first() {
-        let others: Vec<String> = failures[1..].iter().map(|(seed, broken)| format!("SIM_SEED={seed}: {broken}")).collect();
-        panic!("{}\n{}", told(*seed, broken, TAIL), others.join("\n"));
+        let others: Vec<String> =
+            failures[1..].iter().map(|(seed, broken)| format!("SIM_SEED={seed}: {broken}")).collect();
+        panic!("{}\n{}", report(*seed, broken, TAIL), others.join("\n"));
     }
 }
 

@@ -26,8 +26,7 @@ pub(crate) fn draw(dice: &mut Dice) -> Plan {
     let mut plan = Plan::empty(PathBuf::from("/project"));
     plan.debounce = *dice.pick(&[0, 20, 100, 250, 250, 1000].map(Duration::from_millis));
     plan.concurrent = !dice.percent(15);
-    let workflow_names: Vec<WorkflowName> =
-        (0..=dice.below(5)).map(|n| WorkflowName::new(format!("w{n}"))).collect();
+    let workflow_names: Vec<WorkflowName> = (0..=dice.below(5)).map(|n| WorkflowName::new(format!("w{n}"))).collect();
     for number in 0..dice.below(5) {
         let name = ProcessName::new(format!("p{number}"));
         let process = draw_process(dice, number);
@@ -247,7 +246,11 @@ fn reach(
         reach(plan, &child, true, targets, inlined);
     }
     for target in &plan.workflows[from].triggers {
-        if is_inlined { inlined.insert(target.clone()) } else { targets.insert(target.clone()) };
+        if is_inlined {
+            inlined.insert(target.clone())
+        } else {
+            targets.insert(target.clone())
+        };
         reach(plan, target, is_inlined, targets, inlined);
     }
 }

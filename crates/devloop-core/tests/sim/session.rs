@@ -4,13 +4,13 @@
 use crate::checkers::{Checkers, Step};
 use crate::dice::Dice;
 use crate::plans;
+use crate::told;
 use crate::trace;
 use crate::world::World;
 use devloop_core::effect::{Effect, Values};
 use devloop_core::engine::Engine;
 use devloop_core::fact::{Fact, Interrupt, Touch, TouchKind};
 use devloop_core::moment::Moment;
-use devloop_core::plan::Plan;
 use devloop_core::protocol::Protocol;
 use devloop_core::value::Value;
 use devloop_core::view::{Condition, View};
@@ -64,7 +64,7 @@ impl Session {
             saved.insert("r0".into(), Value::from("old"));
         }
         let engine = Engine::new(Arc::clone(&plan), saved, seed);
-        let trace = is_traced.then(|| plan_lines(&plan));
+        let trace = is_traced.then(|| told::plan(&plan));
         let late = world.faults.late_deadline;
         Self {
             view: engine.view(),
@@ -246,36 +246,4 @@ fn plant(world: &mut World, dice: &mut Dice, until: Moment) {
         let at = moment(dice);
         world.plant(at, Fact::GuardianLost);
     }
-}
-
-/// The plan in the trace's first lines.
-fn plan_lines(plan: &Plan) -> Vec<String> {
-    let mut lines = vec![format!(
-        "debounce {:?}, concurrent {}, startup {:?}",
-        plan.debounce, plan.concurrent, plan.startup_workflows
-    )];
-    lines.extend(plan.processes.iter().map(|(name, process)| {
-        format!(
-            "process {name}: {:?}{}, readiness {:?}, liveness {:?}, needs {:?}, stop {:?}, delay {:?}",
-            process.restart,
-            if process.autostart { ", autostart" } else { "" },
-            process.readiness.as_ref().map(|probe| &probe.kind),
-            process.liveness.as_ref().map(|probe| &probe.kind),
-            process.depends_on,
-            process.stop_timeout,
-            process.restart_delay
-        )
-    }));
-    lines.extend(plan.hooks.iter().map(|(name, hook)| {
-        format!("hook {name}: {:?} {:?} timeout {:?} locks {:?}", hook.capture, hook.observe, hook.timeout, hook.locks)
-    }));
-    lines.extend(plan.workflows.iter().map(|(name, workflow)| {
-        let steps: Vec<String> = workflow.steps.iter().map(trace::step).collect();
-        format!("workflow {name} ({:?}): {}; then {:?}", workflow.on_busy, steps.join(", "), workflow.triggers)
-    }));
-    lines.extend(plan.watches.iter().map(|(name, watch)| {
-        let patterns: Vec<&str> = watch.patterns.iter().map(|pattern| pattern.source()).collect();
-        format!("watch {name}: {patterns:?} → {}, leading {}", watch.workflow, watch.leading)
-    }));
-    lines
 }

@@ -157,8 +157,11 @@ impl World {
             }
             Happening::Stuck(name, incarnation) => {
                 let life = self.lives.get(&name).filter(|life| life.incarnation == incarnation)?;
-                matches!(life.stage, Stage::Running | Stage::Exited)
-                    .then_some(Fact::Process(name, incarnation, ProcessFact::Stuck { pid: 4242 }))
+                matches!(life.stage, Stage::Running | Stage::Exited).then_some(Fact::Process(
+                    name,
+                    incarnation,
+                    ProcessFact::Stuck { pid: 4242 },
+                ))
             }
             Happening::HookEnd(task) => self.end_hook(task),
             Happening::ProbeEnd(task) => self.end_probe(now, task),

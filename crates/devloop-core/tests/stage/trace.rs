@@ -3,8 +3,7 @@
 use devloop_core::effect::{Effect, Ending};
 use devloop_core::fact::{Fact, HookOutcome, ProcessFact};
 use devloop_core::moment::Moment;
-use devloop_core::notice::{Notice, StepFailure};
-use devloop_core::plan::workflow::Step;
+use devloop_core::notice::Notice;
 
 /// One step: `+310ms DeadlineReached → stop server#1`.
 pub(crate) fn line(now: Moment, told: &Fact, effects: &[Effect]) -> String {
@@ -32,8 +31,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
             ProcessFact::Stuck { pid } => format!("{name}{incarnation} stuck at {pid}"),
         },
         Fact::PathsTouched(touches) => {
-            let touches: Vec<String> =
-                touches.iter().map(|touch| format!("{:?} {}", touch.kind, touch.path)).collect();
+            let touches: Vec<String> = touches.iter().map(|touch| format!("{:?} {}", touch.kind, touch.path)).collect();
             format!("PathsTouched [{}]", touches.join(", "))
         }
         Fact::HookFinished { task, outcome: HookOutcome::StartFailed(failure) } => {
@@ -58,11 +56,8 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::StopProcess(name, incarnation) => format!("stop {name}{incarnation}"),
         Effect::KillProcess(name, incarnation) => format!("kill {name}{incarnation}"),
         Effect::StartHook { task, hook, errand } => {
-            let files = if errand.changed_files.is_empty() {
-                String::new()
-            } else {
-                format!(" {:?}", errand.changed_files)
-            };
+            let files =
+                if errand.changed_files.is_empty() { String::new() } else { format!(" {:?}", errand.changed_files) };
             format!("hook {hook} {task} for {}{files}", errand.workflow)
         }
         Effect::StopHook(task) => format!("stop hook {task}"),
@@ -96,28 +91,8 @@ fn notice_words(notice: &Notice) -> String {
                     format!("{} step {} {}", place.workflow, number.join("."), place.action)
                 })
                 .collect();
-            format!("'{workflow} failed in {}: {}'", path.join(", "), failure_words(failure))
+            format!("'{workflow} failed in {}: {:?}'", path.join(", "), failure)
         }
         other => format!("'{other:?}'"),
-    }
-}
-
-fn failure_words(failure: &StepFailure) -> String {
-    format!("{failure:?}")
-}
-
-/// A step of a workflow.
-pub(crate) fn step(step: &Step) -> String {
-    match step {
-        Step::StartProcess(name) => format!("start {name}"),
-        Step::StopProcess(name) => format!("stop {name}"),
-        Step::RestartProcess(name) => format!("restart {name}"),
-        Step::WaitForProcess(name) => format!("wait for {name}"),
-        Step::RunHook(name) => format!("hook {name}"),
-        Step::RunWorkflow(name) => format!("run {name}"),
-        Step::Sleep(span) => format!("sleep {span:?}"),
-        Step::WriteState { key, value } => format!("write {key} {:?}", value.source()),
-        Step::Log { message, .. } => format!("log {:?}", message.source()),
-        Step::Parallel(steps) => format!("all of ({})", steps.iter().map(self::step).collect::<Vec<_>>().join(", ")),
     }
 }

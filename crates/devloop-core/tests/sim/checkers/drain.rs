@@ -134,7 +134,9 @@ impl Drain {
             if let Some(at) = asked.stop_at
                 && now.since(at) > timeout + self.late + SLACK
             {
-                return Err(format!("{name} was asked to stop at {at}, its grace is {timeout:?}, and it is not killed"));
+                return Err(format!(
+                    "{name} was asked to stop at {at}, its grace is {timeout:?}, and it is not killed"
+                ));
             }
         }
         Ok(())

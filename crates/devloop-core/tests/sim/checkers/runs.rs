@@ -20,7 +20,12 @@ pub(crate) struct Runs {
 
 impl Runs {
     pub(crate) fn new(plan: &Arc<Plan>) -> Self {
-        Self { plan: Arc::clone(plan), footprints: Footprints::of(plan), families: BTreeMap::new(), elders: BTreeMap::new() }
+        Self {
+            plan: Arc::clone(plan),
+            footprints: Footprints::of(plan),
+            families: BTreeMap::new(),
+            elders: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
