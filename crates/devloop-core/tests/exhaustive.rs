@@ -109,8 +109,8 @@ impl Small {
             is_abandoned: false,
             trace: Vec::new(),
         };
-        small.step(Fact::SessionBegan);
-        small.step(Fact::WatchingBegan);
+        small.step(&Fact::SessionBegan);
+        small.step(&Fact::WatchingBegan);
         small
     }
 
@@ -167,15 +167,15 @@ impl Small {
         })
     }
 
-    fn step(&mut self, fact: Fact) {
-        self.now = match (&fact, self.engine.next_deadline()) {
+    fn step(&mut self, fact: &Fact) {
+        self.now = match (fact, self.engine.next_deadline()) {
             (Fact::DeadlineReached, Some(at)) => at,
             _ => self.now + Duration::from_micros(100),
         };
-        self.happen(&fact);
-        self.protocol.fact(&fact).unwrap();
+        self.happen(fact);
+        self.protocol.fact(fact).unwrap();
         let effects = self.engine.step(self.now, fact.clone());
-        self.trace.push(trace::line(self.now, &fact, &effects));
+        self.trace.push(trace::line(self.now, fact, &effects));
         for effect in &effects {
             self.protocol.effect(effect).unwrap();
             self.perform(effect);
@@ -233,7 +233,7 @@ impl Small {
                 return;
             }
             let Some(fact) = self.next_good() else { return };
-            self.step(fact);
+            self.step(&fact);
         }
         panic!("no rest");
     }
@@ -253,7 +253,7 @@ fn exhaust(plan: &Planned, rest: impl Fn(&Small)) -> usize {
                 let chosen = odometer.choose(facts.len());
                 small.trace.push(format!("({})", trace::fact(&facts[chosen])));
                 let fact = facts.swap_remove(chosen);
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| small.step(fact)));
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| small.step(&fact)));
             }
             panic!("{broken:?}\n{}", small.trace.join("\n"));
         }
@@ -272,7 +272,7 @@ fn live(plan: &Planned, odometer: &mut Odometer, rest: &impl Fn(&Small)) {
         }
         let mut facts = small.possible();
         let chosen = odometer.choose(facts.len());
-        small.step(facts.swap_remove(chosen));
+        small.step(&facts.swap_remove(chosen));
     }
     small.calm();
     if !small.has_ended {
@@ -281,7 +281,7 @@ fn live(plan: &Planned, odometer: &mut Odometer, rest: &impl Fn(&Small)) {
         assert!(view.runs.is_empty() && view.waiting.is_empty(), "runs at rest: {view:?}");
         assert_eq!(small.file.as_ref(), Some(&view.values), "the file is not the session");
         rest(&small);
-        small.step(Fact::InterruptRequested(Interrupt::Int));
+        small.step(&Fact::InterruptRequested(Interrupt::Int));
         small.calm();
     }
     assert!(small.has_ended, "the session has not ended: {:?}", small.engine.view());

@@ -16,7 +16,7 @@ fn triggering(names: &'static [&'static str]) -> impl FnOnce(&mut WorkflowPlan) 
 #[test]
 fn a_restart_with_a_wait_goes_on_when_the_new_life_answers_its_probe() {
     let plan = Planned::new()
-        .process("server", |server| server.readiness = http(500, 15_000))
+        .process("server", |server| server.readiness = Some(http(500, 15_000)))
         .workflow("rust", [restart("server"), wait("server"), log("ready")])
         .watch("rust", "src/");
     let script = Script { ready_after: [("server", 30)].into(), ..Script::default() };
