@@ -23,6 +23,11 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     ("crates/devloop-core/src/view.rs", &["crate::names", "crate::moment", "crate::effect"]),
     ("crates/devloop-core/src/protocol.rs", &["crate::names", "crate::fact", "crate::effect"]),
+    // What an input can reach is worked out from the plan alone: the engine is not asked, it is checked against it.
+    (
+        "crates/devloop-core/src/reach",
+        &["crate::names", "crate::template", "crate::plan", "crate::reach"],
+    ),
     ("crates/devloop-core/src/lib.rs", &[]),
     // Floor 1: the engine sees floor 0 and its own rooms.
     (
@@ -58,7 +63,8 @@ const FLOORS: &[(&str, &[&str])] = &[
 /// Outside crates and the only rooms that may name them.
 const DOORS: &[(&str, &[&str])] = &[
     ("toml", &["crates/devloop-config/src/"]),
-    ("regex_syntax", &["crates/devloop-config/src/"]),
+    ("regex_syntax", &["crates/devloop-config/src/", "crates/devloop-core/src/reach/held.rs"]),
+    ("regex_automata", &["crates/devloop-core/src/reach/held.rs"]),
     ("strsim", &["crates/devloop-config/src/suggest.rs", "src/docs"]),
     ("globset", &["crates/devloop-core/src/plan/watch.rs", "crates/devloop-config/src/"]),
     ("hyper", &["src/adapters/probe"]),

@@ -14,6 +14,7 @@ pub mod names;
 pub mod notice;
 pub mod plan;
 pub mod protocol;
+pub mod reach;
 pub mod template;
 pub mod value;
 pub mod view;

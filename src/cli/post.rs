@@ -1,0 +1,103 @@
+//! `devloop post NAME VALUE`: posts a value to an event of the session that started the calling process or hook.
+//!
+//! Where to, and the token, come from the environment alone: an argument can be read by every user of the machine.
+
+use crate::adapters::poster::{PostError, Target};
+use crate::env_vars;
+use crate::failure::Failure;
+use crate::report::escape::one_line;
+use devloop_core::plan::event::VALUE_BYTES_MAX;
+use std::io::Read as _;
+use std::time::{Duration, Instant};
+
+/// How long a session that says "not now" is asked again.
+const RETRY_MAX: Duration = Duration::from_secs(3);
+/// The first wait before it is asked again; doubles from there.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
+
+pub(super) fn main(event: &str, value: &str) -> Result<(), Failure> {
+    let failed = |why: String| Failure::NotPosted { event: one_line(event), why };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if event.is_empty() || !event.chars().all(is_name) {
+        return Err(failed("names of events have letters, digits, `_` and `-` only".to_owned()));
+    }
+    let value = if value == "-" { from_stdin().map_err(failed)? } else { value.to_owned() };
+    if value.len() > VALUE_BYTES_MAX {
+        return Err(failed(format!("the value is {} bytes long; at most {VALUE_BYTES_MAX} are taken", value.len())));
+    }
+    let (url, token) = whereto(event).map_err(failed)?;
+    let target = Target::parse(&url).map_err(|_| {
+        failed("the address in the environment is none of this machine, so no token is sent there".to_owned())
+    })?;
+    let began = Instant::now();
+    let mut delay = RETRY_DELAY;
+    loop {
+        match target.post(&token, &value) {
+            Ok(204) => return Ok(()),
+            Ok(503) if began.elapsed() + delay < RETRY_MAX => {
+                std::thread::sleep(delay);
+                delay *= 2;
+            }
+            Ok(status) => return Err(failed(refusal(status))),
+            Err(PostError::Refused) => {
+                return Err(failed("the session has ended: nobody listens at its address any more".to_owned()));
+            }
+            Err(error) => return Err(failed(format!("the session cannot be reached: {error}"))),
+        }
+    }
+}
+
+/// The address of an event, and the token.
+fn whereto(event: &str) -> Result<(String, String), String> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let address = variable(&env_vars::event_url(event))
+        .or_else(|| Some(format!("{}/events/{event}", variable(env_vars::EVENTS_BASE_URL)?.trim_end_matches('/'))));
+    match (address, variable(env_vars::EVENTS_TOKEN)) {
+        (Some(address), Some(token)) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok((address, token)),
+        (Some(_), Some(_)) => Err(format!("{} holds no token of devloop", env_vars::EVENTS_TOKEN)),
+        _ => Err(format!(
+            "{} and {} are not set; they are there in processes and hooks that `devloop run` starts and whose `events` \
+             list is absent or names an event",
+            env_vars::EVENTS_BASE_URL,
+            env_vars::EVENTS_TOKEN
+        )),
+    }
+}
+
+/// All of stdin, without the line end that `echo` puts behind it.
+fn from_stdin() -> Result<String, String> {
+    let mut bytes = Vec::new();
+    // A line end more than the longest value, and a byte more to see that it is longer.
+    let most = VALUE_BYTES_MAX as u64 + 2;
+    std::io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(|error| format!("stdin: {error}"))?;
+    let mut text = String::from_utf8(bytes).map_err(|_| "what comes from stdin is not UTF-8".to_owned())?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    if text.len() > VALUE_BYTES_MAX {
+        return Err(format!("the value is longer than {VALUE_BYTES_MAX} bytes, which is the most that is taken"));
+    }
+    Ok(text)
+}
+
+/// Why the session did not take the value.
+fn refusal(status: u16) -> String {
+    match status {
+        400 => "the value does not match the event's `pattern`".to_owned(),
+        401 => {
+            "the token is not valid (401): it dies with the child that it was made for, and with its session".to_owned()
+        }
+        403 => "the session refuses the address that it was called by (403)".to_owned(),
+        404 => {
+            "there is no such event, or this process or hook may not post to it (404); name it in its `events` list"
+                .to_owned()
+        }
+        413 => "the value is too long (413)".to_owned(),
+        429 => "too many wrong tokens were tried of late (429)".to_owned(),
+        500 => {
+            "the session cannot write its state file (500); nothing was changed, and posting again later works".to_owned()
+        }
+        503 => "the session is ending, or has too much to do (503)".to_owned(),
+        status => format!("the session answered with status {status}"),
+    }
+}
