@@ -10,6 +10,7 @@ pub mod interrupts;
 pub mod json;
 pub mod launch;
 pub mod output;
+pub mod poster;
 pub mod own_files;
 pub mod probe;
 pub mod prober;

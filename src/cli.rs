@@ -1,13 +1,16 @@
 //! The command line: one command a file.
 
+mod audit;
 mod config_file;
 mod docs;
+mod post;
 mod run;
 mod validate;
 
 use crate::failure::Failure;
 use anstream::ColorChoice;
-use clap::{Arg, ArgMatches, Command, ValueHint};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+use devloop_core::reach::Kind;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -39,12 +42,41 @@ pub fn command() -> Command {
         .subcommand(
             Command::new("validate")
                 .about("Checks the config; starts nothing, creates nothing, says nothing when it is right")
-                .arg(config),
+                .arg(config.clone()),
+        )
+        .subcommand(audit_command().arg(config))
+        .subcommand(
+            Command::new("post")
+                .about("Posts a value to an event of the session that started this process or hook")
+                .arg(Arg::new("name").value_name("NAME").required(true).help("The event"))
+                .arg(
+                    Arg::new("value")
+                        .value_name("VALUE")
+                        .required(true)
+                        .allow_hyphen_values(true)
+                        .help("The value; `-`: what comes from stdin, without its last line end"),
+                ),
         )
         .subcommand(
             Command::new("docs")
                 .about("Prints the reference")
                 .arg(Arg::new("topic").value_name("TOPIC").help("What about [default: a list of topics]")),
+        )
+}
+
+fn audit_command() -> Command {
+    let kinds = Kind::NAMES.map(|(name, _)| name);
+    Command::new("audit")
+        .about("Shows what each input from outside can start, and how far its values are held; starts nothing")
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON, for programs"))
+        .arg(
+            Arg::new("deny")
+                .long("deny")
+                .value_name("KIND")
+                .value_delimiter(',')
+                .action(ArgAction::Append)
+                .value_parser(kinds)
+                .help("Exits with 1 when there is a finding of these kinds"),
         )
 }
 
@@ -65,6 +97,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     let (beginning, result) = match matches.subcommand() {
         Some(("run", matches)) => (RUN_FAILED, run::main(config_path(matches))),
         Some(("validate", matches)) => ("devloop validate failed", validate::main(config_path(matches))),
+        Some(("audit", matches)) => ("devloop audit failed", audit::main(config_path(matches), &asked(matches))),
+        Some(("post", matches)) => {
+            let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+            ("devloop post failed", post::main(text("name"), text("value")))
+        }
         Some(("docs", matches)) => {
             ("devloop docs failed", docs::main(matches.get_one::<String>("topic").map(String::as_str)))
         }
@@ -76,6 +113,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
         complain(&format!("{beginning}: {failure}\n"));
     }
     result
+}
+
+fn asked(matches: &ArgMatches) -> audit::Asked {
+    let denied = matches.get_many::<String>("deny").into_iter().flatten();
+    audit::Asked {
+        is_json: matches.get_flag("json"),
+        denied: denied.filter_map(|name| Kind::named(name)).collect(),
+    }
 }
 
 /// Help and version go to stdout and are a success; anything else is a usage error.

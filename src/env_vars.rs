@@ -20,6 +20,19 @@ pub const CHANGED_FILES_PATH: &str = "DEVLOOP_CHANGED_FILES_PATH";
 /// has left behind.
 pub const LIFE: &str = "DEVLOOP_LIFE";
 
+/// Set for every child that may post an event: the address of the event server, without a path.
+pub const EVENTS_BASE_URL: &str = "DEVLOOP_EVENTS_BASE_URL";
+/// Set for every child that may post an event: the token of this one start of it.
+pub const EVENTS_TOKEN: &str = "DEVLOOP_EVENTS_TOKEN";
+/// Set for every child where some workflow has `notify_reload`: the stream that browsers listen to.
+pub const BROWSER_EVENTS_URL: &str = "DEVLOOP_BROWSER_EVENTS_URL";
+
+/// Set for every event that a child may post: the name of the variable with its address.
+pub fn event_url(event: &str) -> String {
+    let name = event.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+    format!("{PREFIX}EVENT_{}_URL", name.collect::<String>())
+}
+
 /// All that devloop sets for its children.
 pub const SET: &[&str] =
     &[ROOT, STATE, WORKFLOW, CHANGED_FILES_JSON, CHANGED_FILES_TRUNCATED, CHANGED_FILES_PATH, LIFE];

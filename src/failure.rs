@@ -44,6 +44,15 @@ pub enum Failure {
     CannotBegin(String),
     /// The session ended because something failed; it has been told.
     SessionFailed,
+    /// `devloop post` could not post.
+    NotPosted {
+        /// The event.
+        event: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// `devloop audit --deny` found what it denies; how many of which kinds.
+    Denied(Vec<(&'static str, usize)>),
     /// stdout or stderr could not be written.
     CannotWrite(std::io::Error),
     /// The command line makes no sense; it has been told.
@@ -66,6 +75,8 @@ impl Failure {
             | Self::UnknownTopic { .. }
             | Self::CannotBegin(_)
             | Self::SessionFailed
+            | Self::NotPosted { .. }
+            | Self::Denied(_)
             | Self::CannotWrite(_) => FAILED,
         })
     }
@@ -90,6 +101,11 @@ impl fmt::Display for Failure {
             }
             Self::CannotBegin(why) => f.write_str(why),
             Self::SessionFailed => f.write_str("the session failed"),
+            Self::NotPosted { event, why } => write!(f, "cannot post to '{event}': {why}"),
+            Self::Denied(found) => {
+                let found: Vec<String> = found.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+                write!(f, "--deny found {}", found.join(", "))
+            }
             Self::CannotWrite(error) => write!(f, "cannot write the output: {error}"),
             Self::Usage => f.write_str("the command line makes no sense"),
         }

@@ -2,6 +2,7 @@
 //!
 //! Absent on purpose: any wait. A line is handed to the output room, which writes it when the terminal can take it.
 
+pub mod audit;
 pub mod boxed;
 pub mod diagnostics;
 pub mod escape;

@@ -34,6 +34,13 @@ fn from_json(value: Json) -> Value {
     }
 }
 
+/// One object with sorted keys, two spaces a level, and a line end.
+pub fn pretty(values: &Values) -> String {
+    let mut out = Vec::new();
+    write_pretty(values, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Appends one object with sorted keys, two spaces a level, and a line end.
 pub(super) fn write_pretty(values: &Values, out: &mut Vec<u8>) {
     write_fields(values.iter().map(|(key, value)| (key.as_str(), value)), 0, out);

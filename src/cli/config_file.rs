@@ -3,6 +3,7 @@
 use super::{complain, stderr_colors};
 use crate::failure::Failure;
 use crate::report::diagnostics;
+use devloop_config::place::cleaned;
 use devloop_config::{Diagnostic, Place, Severity};
 use devloop_core::plan::Plan;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,12 @@ const FILE_NAME: &str = "devloop.toml";
 /// A config that was read and is right.
 pub(super) struct Checked {
     pub(super) plan: Plan,
+    /// The file, as it was named or found.
+    pub(super) path: PathBuf,
+    /// The absolute folder that it lies in.
+    pub(super) folder: PathBuf,
+    /// What the warnings say, without their frames.
+    pub(super) warned: Vec<String>,
     /// Warnings, rendered.
     pub(super) warnings: String,
 }
@@ -45,7 +52,13 @@ pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
     let (errors, shown) = show(Severity::Error);
     complain(&shown);
     match loaded.plan {
-        Some(plan) if errors == 0 => Ok(Checked { plan, warnings: show(Severity::Warning).1 }),
+        Some(plan) if errors == 0 => {
+            let all = loaded.diagnostics.iter().chain(&unset);
+            let warned = all.filter(|diagnostic| diagnostic.severity == Severity::Warning);
+            let warned = warned.map(|diagnostic| diagnostic.message.clone()).collect();
+            let warnings = show(Severity::Warning).1;
+            Ok(Checked { plan, path, folder: cleaned(&here, &place.folder), warned, warnings })
+        }
         Some(_) | None => Err(Failure::Rejected { path, errors }),
     }
 }

@@ -40,7 +40,7 @@ const FLUSH_MAX: Duration = Duration::from_secs(2);
 const DISMISSAL_MAX: Duration = Duration::from_secs(1);
 
 pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
-    let Checked { plan, warnings } = config_file::check(config)?;
+    let Checked { plan, warnings, .. } = config_file::check(config)?;
     complain(&warnings);
     if let Err(error) = std::fs::read_dir(&plan.root) {
         return Err(cannot_begin(format!(
