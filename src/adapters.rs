@@ -128,6 +128,8 @@ impl Hands for Adapters {
             }
             Effect::CancelProbe(task) => self.prober.cancel(task),
             Effect::SaveState { version, values, durable } => self.session_file.save(version, values, durable),
+            // Nobody listens yet.
+            Effect::AnswerRequest { .. } | Effect::BroadcastReload => {}
             Effect::Report(notice) => self.reporter.notice(&notice),
             // The loop takes this one for itself.
             Effect::EndSession(Ending::AsAsked | Ending::Failed | Ending::Abandoned { .. }) => {}

@@ -42,6 +42,10 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
             )
         }
         Notice::ObserverRecovered { hook } => format!("observed hook '{hook}' works again"),
+        Notice::EventLoop { event, workflow } => format!(
+            "workflow {workflow} runs itself: what it starts posts to event '{event}' again and again; such runs are now \
+             at most one a second"
+        ),
         Notice::StateSaveFailed { error } => {
             format!("the state file cannot be written: {error}; devloop goes on and tries again")
         }

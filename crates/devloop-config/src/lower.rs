@@ -84,6 +84,9 @@ impl<'a> Lowering<'a> {
             processes: self.lowered(top, "process", ProcessName::new, Self::process),
             hooks: self.lowered(top, "hook", HookName::new, Self::hook),
             workflows: self.lowered(top, "workflow", WorkflowName::new, Self::workflow),
+            events: BTreeMap::new(),
+            event_server: None,
+            reload_server: None,
         }
     }
 

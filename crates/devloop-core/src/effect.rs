@@ -1,7 +1,7 @@
 //! All that the engine can ask of the world.
 
 use crate::fact::ProbeRole;
-use crate::names::{HookName, Incarnation, ProcessName, StateKey, StateVersion, TaskId};
+use crate::names::{HookName, Incarnation, ProcessName, RequestId, RunId, StateKey, StateVersion, TaskId};
 use crate::notice::Notice;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -59,10 +59,38 @@ pub enum Effect {
         /// Whether it must survive a loss of power.
         durable: bool,
     },
+    /// Answer who posted a value; answers `EventPosted`, once.
+    AnswerRequest {
+        /// Which request.
+        request: RequestId,
+        /// What became of it.
+        verdict: Verdict,
+        /// The run that will see the value, if it changed anything.
+        run: Option<RunId>,
+    },
+    /// Tell all browsers that listen to load their page again.
+    BroadcastReload,
     /// Tell the user.
     Report(Notice),
     /// The session is over; always the last effect.
     EndSession(Ending),
+}
+
+/// What became of a posted value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It is in memory and in the file; if it is new, a run of the event's workflow is admitted.
+    Accepted,
+    /// It is too long, or does not match the event's pattern. Nothing changed.
+    BadValue,
+    /// The state file could not be written. The value is undone; posting it again works and runs the workflow.
+    NotSaved,
+    /// The session ends. Nothing changed.
+    ShuttingDown,
+    /// There is no such event, or its poster was not granted it. Nothing changed.
+    NotGranted,
+    /// As many requests wait for the file as are kept. Nothing changed; posting it again works.
+    Busy,
 }
 
 /// What a hook is told about why it runs.

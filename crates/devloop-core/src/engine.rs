@@ -29,10 +29,10 @@ use self::processes::Processes;
 use self::runs::{Reach, Runs};
 use self::session::Session;
 use self::turn::Turn;
-use crate::effect::{Effect, Ending, Values};
+use crate::effect::{Effect, Ending, Values, Verdict};
 use crate::fact::{Fact, Interrupt};
 use crate::moment::Moment;
-use crate::names::StateKey;
+use crate::names::{EventName, RequestId, StateKey};
 use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::value::Value;
@@ -111,6 +111,7 @@ impl Engine {
             }
             Fact::HookFinished { task, outcome } => self.hooks.finished(&mut self.turn, task, outcome),
             Fact::ProbeAnswered { task, answer } => self.processes.probe_answered(&mut self.turn, task, &answer),
+            Fact::EventPosted { request, event, value, .. } => self.posted(request, &event, value),
             Fact::StateSaved(version) => {
                 let notice = self.turn.session.saved(version);
                 self.session_answered(notice);
@@ -136,6 +137,22 @@ impl Engine {
             let (runs, mut reach) = self.reach();
             runs.want_startup(&mut reach);
         }
+    }
+
+    fn posted(&mut self, request: RequestId, event: &EventName, value: String) {
+        let mut run = None;
+        let verdict = match self.plan.events.get(event).cloned() {
+            _ if self.is_draining() => Verdict::ShuttingDown,
+            None => Verdict::NotGranted,
+            Some(plan) if !plan.accepts(&value) => Verdict::BadValue,
+            Some(plan) => {
+                self.turn.write(&plan.state_key, &Value::String(value));
+                let (runs, mut reach) = self.reach();
+                run = runs.want(&plan.workflow, Files::new(), None, &mut reach);
+                Verdict::Accepted
+            }
+        };
+        self.turn.ask(Effect::AnswerRequest { request, verdict, run });
     }
 
     fn session_answered(&mut self, notice: Option<Notice>) {

@@ -1,6 +1,6 @@
 //! All that can happen. A fact cannot be refused.
 
-use crate::names::{Incarnation, ProcessName, StateKey, StateVersion, TaskId};
+use crate::names::{EventName, HookName, Incarnation, ProcessName, RequestId, StateKey, StateVersion, TaskId};
 use crate::value::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,10 +38,31 @@ pub enum Fact {
         /// How.
         answer: ProbeAnswer,
     },
+    /// A client posted a value to an event. Who it was is known by its token; everything else about the request is
+    /// right. Facts come in the order in which values count. Answer: `AnswerRequest`, once.
+    EventPosted {
+        /// Which request.
+        request: RequestId,
+        /// Whose token came with it.
+        holder: Holder,
+        /// To what.
+        event: EventName,
+        /// What, as it came.
+        value: String,
+    },
     /// The state file holds this version; answers `SaveState`.
     StateSaved(StateVersion),
     /// The state file could not be written; answers `SaveState`.
     StateSaveFailed(StateVersion, String),
+}
+
+/// Who a token was made for: one start of one child.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// A life of a process.
+    Process(ProcessName, Incarnation),
+    /// A hook that was started as this task.
+    Hook(TaskId, HookName),
 }
 
 /// Which signal asked for the end.

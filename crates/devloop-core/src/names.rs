@@ -57,6 +57,8 @@ names! {
     WatchName;
     /// A `[workflow.NAME]`.
     WorkflowName;
+    /// A `[event.NAME]`.
+    EventName;
     /// A key of the session state.
     StateKey;
     /// A word of a `locks` list.
@@ -97,6 +99,8 @@ numbers! {
     TaskId(u64, "t");
     /// One execution of a workflow.
     RunId(u64, "r");
+    /// One posted value that waits for its verdict; the listener numbers them.
+    RequestId(u64, "q");
     /// A version of the session state; each change makes a higher one.
     StateVersion(u64, "v");
 }

@@ -1,7 +1,7 @@
 //! All that a user may hear, as data; `report` has the words.
 
 use crate::fact::{CaptureFailure, ExitStatus, Interrupt, StartFailure};
-use crate::names::{HookName, ProcessName, StateKey, WorkflowName};
+use crate::names::{EventName, HookName, ProcessName, StateKey, WorkflowName};
 use crate::plan::workflow::MessageStyle;
 use std::time::Duration;
 
@@ -161,6 +161,14 @@ pub enum Notice {
         /// Which.
         hook: HookName,
     },
+    /// What a workflow started posts to an event that runs the workflow again, more often than 20 times in 10 s;
+    /// told once. From now on such runs are at most one a second.
+    EventLoop {
+        /// The event that is posted.
+        event: EventName,
+        /// The workflow that runs itself.
+        workflow: WorkflowName,
+    },
     /// The state file cannot be written; told once, then when the error changes. It is tried again.
     StateSaveFailed {
         /// The system's words.
@@ -298,7 +306,8 @@ impl Notice {
             | Self::ProcessUnwell { .. }
             | Self::ProcessKilled { .. }
             | Self::TemplateKeyMissing { .. }
-            | Self::ObserverFailed { .. } => Level::Warn,
+            | Self::ObserverFailed { .. }
+            | Self::EventLoop { .. } => Level::Warn,
             Self::ProcessStartFailed { .. }
             | Self::ProcessHeldBack { .. }
             | Self::ProcessStuck { .. }
@@ -330,6 +339,7 @@ impl Notice {
             | Self::Message { .. }
             | Self::TemplateKeyMissing { .. } => "workflows",
             Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",
+            Self::EventLoop { .. } => "events",
             Self::StateSaveFailed { .. } | Self::StateSaveRecovered => "state",
             Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost => "engine",
         }

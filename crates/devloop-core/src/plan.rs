@@ -1,17 +1,19 @@
 //! The validated wish of the user: every name resolved, every pattern compiled, every default filled in.
 
 pub mod command;
+pub mod event;
 pub mod footprint;
 pub mod hook;
 pub mod output;
 pub mod probe;
 pub mod process;
+pub mod server;
 pub mod watch;
 pub mod words;
 pub mod workflow;
 
-use crate::names::{HookName, ProcessName, StateKey, WatchName, WorkflowName};
-use std::collections::BTreeMap;
+use crate::names::{EventName, HookName, ProcessName, StateKey, WatchName, WorkflowName};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +49,12 @@ pub struct Plan {
     pub hooks: BTreeMap<HookName, Arc<hook::HookPlan>>,
     /// Ordered steps.
     pub workflows: BTreeMap<WorkflowName, Arc<workflow::WorkflowPlan>>,
+    /// Values that clients may post.
+    pub events: BTreeMap<EventName, Arc<event::EventPlan>>,
+    /// Where values are posted; there if the table is, or an event is declared.
+    pub event_server: Option<server::EventServerPlan>,
+    /// Where browsers listen; there if some workflow has a `notify_reload` step.
+    pub reload_server: Option<server::ReloadServerPlan>,
 }
 
 impl Plan {
@@ -63,7 +71,16 @@ impl Plan {
             processes: BTreeMap::new(),
             hooks: BTreeMap::new(),
             workflows: BTreeMap::new(),
+            events: BTreeMap::new(),
+            event_server: None,
+            reload_server: None,
         }
+    }
+
+    /// The events that an item with this `events` list may post; an item without one may post all.
+    pub fn granted(&self, list: Option<&BTreeSet<EventName>>) -> BTreeSet<EventName> {
+        let is_granted = |event: &&EventName| list.is_none_or(|list| list.contains(*event));
+        self.events.keys().filter(is_granted).cloned().collect()
     }
 
     /// The keys that output rules of a process write.

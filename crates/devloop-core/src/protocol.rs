@@ -3,9 +3,9 @@
 //! It watches both directions and knows nothing of plans. The simulator runs it in every session, and the driver in
 //! debug builds, so that the simulated world and the real adapters keep the same promises.
 
-use crate::effect::{Effect, Ending};
+use crate::effect::{Effect, Ending, Verdict};
 use crate::fact::{Fact, ProcessFact};
-use crate::names::{Incarnation, ProcessName, StateVersion, TaskId};
+use crate::names::{Incarnation, ProcessName, RequestId, RunId, StateVersion, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Answers to cancelled probes that may still be on their way; older ones are forgotten.
@@ -21,6 +21,8 @@ pub struct Protocol {
     hooks: BTreeMap<TaskId, Asked>,
     probes: BTreeSet<TaskId>,
     cancelled_probes: BTreeSet<TaskId>,
+    requests: BTreeSet<RequestId>,
+    newest_request: Option<RequestId>,
     save_in_flight: Option<StateVersion>,
     newest_save: StateVersion,
 }
@@ -101,6 +103,7 @@ impl Protocol {
                     return Err(format!("probe {task} was answered, but nobody asks"));
                 }
             }
+            Fact::EventPosted { request, .. } => self.post(*request)?,
             Fact::StateSaved(version) | Fact::StateSaveFailed(version, _) => {
                 if self.save_in_flight.take() != Some(*version) {
                     return Err(format!("the save of {version} was answered, but it is not in flight"));
@@ -137,7 +140,8 @@ impl Protocol {
             }
             Effect::CancelProbe(task) => self.cancel_probe(*task)?,
             Effect::SaveState { version, .. } => self.save(*version)?,
-            Effect::Report(_) => {}
+            Effect::AnswerRequest { request, verdict, run } => self.answer_request(*request, *verdict, *run)?,
+            Effect::Report(_) | Effect::BroadcastReload => {}
             Effect::EndSession(ending) => self.end(ending)?,
         }
         Ok(())
@@ -239,6 +243,25 @@ impl Protocol {
         Ok(())
     }
 
+    fn post(&mut self, request: RequestId) -> Result<(), String> {
+        if self.newest_request.is_some_and(|newest| request <= newest) {
+            return Err(format!("request {request} comes after {:?}", self.newest_request));
+        }
+        self.newest_request = Some(request);
+        self.requests.insert(request);
+        Ok(())
+    }
+
+    fn answer_request(&mut self, request: RequestId, verdict: Verdict, run: Option<RunId>) -> Result<(), String> {
+        if !self.requests.remove(&request) {
+            return Err(format!("request {request} is answered, but it is not open"));
+        }
+        if run.is_some() && verdict != Verdict::Accepted {
+            return Err(format!("request {request} is {verdict:?} and names the run {run:?}"));
+        }
+        Ok(())
+    }
+
     fn end(&mut self, ending: &Ending) -> Result<(), String> {
         self.has_ended = true;
         let left: BTreeSet<&ProcessName> =
@@ -258,6 +281,9 @@ impl Protocol {
                     return Err(format!("the session ends while hooks run: {:?}", self.hooks.keys()));
                 }
             }
+        }
+        if !self.requests.is_empty() {
+            return Err(format!("the session ends while requests are open: {:?}", self.requests));
         }
         if !self.probes.is_empty() {
             return Err(format!("the session ends while probes are open: {:?}", self.probes));

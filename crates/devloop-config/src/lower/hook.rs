@@ -35,7 +35,7 @@ impl<'a> Lowering<'a> {
         let timeout = reader.millis_if_any("timeout_ms");
         let locks = self.locks(&mut reader);
         reader.finish();
-        Some(HookPlan { command: command?, output, capture: capture?, observe, timeout, locks })
+        Some(HookPlan { command: command?, output, capture: capture?, observe, timeout, locks, events: None })
     }
 
     fn capture(&self, reader: &mut Reader<'a>) -> Option<Capture> {

@@ -41,6 +41,7 @@ impl<'a> Lowering<'a> {
             depends_on,
             contain: contain?,
             locks,
+            events: None,
             stop_signal: stop_signal?,
             stop_timeout,
             restart_delay,

@@ -94,6 +94,7 @@ fn a_process_is_what_its_table_says() {
             locks: {
                 dist,
             },
+            events: None,
             stop_signal: Int,
             stop_timeout: 0ns,
             restart_delay: 100ms,
@@ -169,6 +170,7 @@ fn a_hook_is_what_its_table_says() {
             locks: {
                 dist,
             },
+            events: None,
         }
     "#]]
     .assert_debug_eq(&plan.hooks["slug"]);

@@ -88,7 +88,7 @@ impl Footprint {
                     self.add_template(value);
                 }
                 Step::Log { message, .. } => self.add_template(message),
-                Step::Sleep(_) => {}
+                Step::Sleep(_) | Step::NotifyReload => {}
                 Step::Parallel(steps) => self.add_steps(plan, steps),
             }
         }

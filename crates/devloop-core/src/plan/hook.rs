@@ -2,7 +2,7 @@
 
 use super::command::CommandPlan;
 use super::output::OutputPlan;
-use crate::names::{LockName, StateKey, WorkflowName};
+use crate::names::{EventName, LockName, StateKey, WorkflowName};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -44,4 +44,6 @@ pub struct HookPlan {
     pub timeout: Option<Duration>,
     /// What it may not share with a run that writes the same.
     pub locks: BTreeSet<LockName>,
+    /// Which events it may post; none: all of them.
+    pub events: Option<BTreeSet<EventName>>,
 }

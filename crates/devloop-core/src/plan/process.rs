@@ -3,7 +3,7 @@
 use super::command::CommandPlan;
 use super::output::OutputPlan;
 use super::probe::ProbePlan;
-use crate::names::{LockName, ProcessName};
+use crate::names::{EventName, LockName, ProcessName};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -80,6 +80,8 @@ pub struct ProcessPlan {
     pub contain: Contain,
     /// What it may not share with a run that writes the same.
     pub locks: BTreeSet<LockName>,
+    /// Which events it may post; none: all of them.
+    pub events: Option<BTreeSet<EventName>>,
     /// How it is asked to end.
     pub stop_signal: StopSignal,
     /// How long it may take to end before it is killed.

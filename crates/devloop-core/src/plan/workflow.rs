@@ -55,6 +55,8 @@ pub enum Step {
         /// How.
         style: MessageStyle,
     },
+    /// Tells browsers that listen to load their page again.
+    NotifyReload,
     /// All at the same time; the first failure cancels the rest.
     Parallel(Vec<Step>),
 }
@@ -72,6 +74,7 @@ impl Step {
             Self::Sleep(_) => "sleep_ms",
             Self::WriteState { .. } => "write_state",
             Self::Log { .. } => "log",
+            Self::NotifyReload => "notify_reload",
             Self::Parallel(_) => "parallel",
         }
     }

@@ -139,6 +139,8 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::CancelProbe(task) => format!("cancel {task}"),
         Effect::SaveState { durable: true, .. } => "last save".to_owned(),
         Effect::SaveState { .. } => return None,
+        Effect::AnswerRequest { request, verdict, .. } => format!("answer {request} {verdict:?}"),
+        Effect::BroadcastReload => "reload".to_owned(),
         Effect::EndSession(ending) => format!("end {ending:?}"),
         Effect::Report(notice) => return said(notice),
     })
@@ -212,6 +214,7 @@ pub(crate) fn process() -> ProcessPlan {
         depends_on: BTreeSet::new(),
         contain: Contain::Tree,
         locks: BTreeSet::new(),
+        events: None,
         stop_signal: StopSignal::Term,
         stop_timeout: ms(5000),
         restart_delay: ms(250),
@@ -240,6 +243,7 @@ pub(crate) fn hook() -> HookPlan {
         observe: None,
         timeout: None,
         locks: BTreeSet::new(),
+        events: None,
     }
 }
 

@@ -233,7 +233,7 @@ impl Story {
                 };
                 self.in_micros(1000, fact);
             }
-            Effect::CancelProbe(_) | Effect::Report(_) => {}
+            Effect::CancelProbe(_) | Effect::AnswerRequest { .. } | Effect::BroadcastReload | Effect::Report(_) => {}
             Effect::EndSession(_) => self.has_ended = true,
         }
     }

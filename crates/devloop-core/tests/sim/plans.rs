@@ -76,6 +76,7 @@ fn draw_process(dice: &mut Dice, number: usize) -> ProcessPlan {
             .collect(),
         contain: *dice.pick(&[Contain::Tree, Contain::Group]),
         locks: draw_locks(dice),
+        events: None,
         stop_signal: StopSignal::Term,
         stop_timeout: dice.millis(0, 3000),
         restart_delay: delay,
@@ -116,6 +117,7 @@ fn draw_hook(dice: &mut Dice, number: usize, workflows: &[WorkflowName]) -> Hook
             .then(|| ObservePlan { workflow: dice.pick(workflows).clone(), interval: dice.millis(100, 2000) }),
         timeout: dice.percent(40).then(|| dice.millis(50, 4000)),
         locks: draw_locks(dice),
+        events: None,
     }
 }
 

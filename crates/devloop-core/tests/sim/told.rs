@@ -47,6 +47,7 @@ fn step(step: &Step) -> String {
         Step::Sleep(span) => format!("sleep {span:?}"),
         Step::WriteState { key, value } => format!("write {key} {:?}", value.source()),
         Step::Log { message, .. } => format!("log {:?}", message.source()),
+        Step::NotifyReload => "reload".to_owned(),
         Step::Parallel(steps) => format!("all of ({})", steps.iter().map(self::step).collect::<Vec<_>>().join(", ")),
     }
 }

@@ -218,7 +218,7 @@ impl World {
                 let at = now + self.latency() + Duration::from_micros(100);
                 self.schedule(at, Happening::SaveEnd);
             }
-            Effect::Report(_) | Effect::EndSession(_) => {}
+            Effect::AnswerRequest { .. } | Effect::BroadcastReload | Effect::Report(_) | Effect::EndSession(_) => {}
         }
     }
 

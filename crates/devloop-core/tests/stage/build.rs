@@ -37,6 +37,7 @@ impl Planned {
             depends_on: BTreeSet::new(),
             contain: Contain::Tree,
             locks: BTreeSet::new(),
+            events: None,
             stop_signal: StopSignal::Term,
             stop_timeout: Duration::from_secs(5),
             restart_delay: Duration::from_millis(250),
@@ -56,6 +57,7 @@ impl Planned {
             observe: None,
             timeout: None,
             locks: BTreeSet::new(),
+            events: None,
         };
         change(&mut hook);
         self.0.hooks.insert(HookName::from(name), Arc::new(hook));

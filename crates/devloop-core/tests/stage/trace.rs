@@ -41,6 +41,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
             format!("hook {task} ended with {status}, {captured:?}")
         }
         Fact::ProbeAnswered { task, answer } => format!("probe {task} says {answer:?}"),
+        Fact::EventPosted { request, event, value, .. } => format!("{request} posts {value:?} to {event}"),
         Fact::StateSaved(version) => format!("saved {version}"),
         Fact::StateSaveFailed(version, error) => format!("failed to save {version}: {error}"),
         Fact::InterruptRequested(interrupt) => format!("interrupt {interrupt:?}"),
@@ -70,6 +71,11 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::SaveState { version, durable, .. } => {
             format!("save {version}{}", if *durable { " durably" } else { "" })
         }
+        Effect::AnswerRequest { request, verdict, run } => {
+            let run = run.map_or(String::new(), |run| format!(" for {run}"));
+            format!("answer {request} {verdict:?}{run}")
+        }
+        Effect::BroadcastReload => "reload".to_owned(),
         Effect::Report(notice) => notice_words(notice),
         Effect::EndSession(Ending::AsAsked) => "end as asked".to_owned(),
         Effect::EndSession(Ending::Failed) => "end as failed".to_owned(),

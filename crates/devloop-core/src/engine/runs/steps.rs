@@ -1,7 +1,7 @@
 //! What each step begins, and what it then awaits.
 
 use super::memory::Memory;
-use crate::effect::Errand;
+use crate::effect::{Effect, Errand};
 use crate::engine::hooks::Hooks;
 use crate::engine::processes::{Look, Processes};
 use crate::engine::turn::Turn;
@@ -83,6 +83,10 @@ pub(crate) fn begin(
         Step::Log { message, style } => {
             let text = memory.render(turn, workflow, message)?;
             turn.report(Notice::Message { workflow: workflow.clone(), text, style: *style });
+            Begun::Done
+        }
+        Step::NotifyReload => {
+            turn.ask(Effect::BroadcastReload);
             Begun::Done
         }
         Step::Parallel(steps) => Begun::Parallel(steps.len()),

@@ -116,7 +116,7 @@ impl Walk<'_> {
                 }
                 Step::Log { message, .. } => self.template(message),
                 Step::Parallel(steps) => self.steps(steps),
-                Step::Sleep(_) => {}
+                Step::Sleep(_) | Step::NotifyReload => {}
             }
         }
     }
