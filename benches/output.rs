@@ -69,6 +69,7 @@ fn measure(kind: &str, count: &str) -> io::Result<()> {
         stdout_colours: kind == "coloured",
         stderr_colours: false,
         warning: Box::new(|words| format!("{words}\n").into_bytes()),
+        secrets: std::sync::Arc::default(),
     })?;
     let began = Instant::now();
     let cpu_before = cpu();

@@ -1,11 +1,14 @@
 //! Everything that touches the world. Each room owns one part of it; here each effect is handed to its room.
 //!
-//! Rooms do not know each other, tools excepted: `guardian`, `output`, `environment`, `launch`, `json`.
+//! Rooms do not know each other, tools excepted: `guardian`, `output`, `environment`, `launch`, `json`, and what
+//! `http` makes for a child that starts: its token.
 //! Absent on purpose: decisions. What is done was asked for, and what came of it is a fact.
 
+pub mod audit_log;
 pub mod environment;
 pub mod guardian;
 pub mod hook;
+pub mod http;
 pub mod interrupts;
 pub mod json;
 pub mod launch;
@@ -26,6 +29,7 @@ use devloop_core::fact::Fact;
 use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
 use hook::Hooks;
+use http::{Listeners, Servers};
 use launch::Launcher;
 use prober::{Asked, Prober};
 use process::Processes;
@@ -44,6 +48,7 @@ pub struct Adapters {
     hooks: Hooks,
     prober: Prober,
     session_file: SessionFile,
+    servers: Servers,
     own_files: OwnFiles,
     watcher: Option<Watcher>,
     /// Listens for the guardian's end; ends with the session.
@@ -62,12 +67,14 @@ pub struct Parts {
     pub session_file: SessionFile,
     /// Files that never count as changed.
     pub own_files: OwnFiles,
+    /// The two listeners, bound.
+    pub listeners: Listeners,
 }
 
 impl Adapters {
     /// The rooms of one session. `tasks` are ended with it.
     pub fn new(parts: Parts, facts: FactSender, changes: ChangeSender, mut tasks: JoinSet<()>) -> Self {
-        let Parts { plan, reporter, launcher, session_file, own_files } = parts;
+        let Parts { plan, reporter, launcher, session_file, own_files, listeners } = parts;
         let (guardian, told) = (launcher.clone(), facts.clone());
         tasks.spawn_local(async move {
             guardian.guardian_lost().await;
@@ -76,6 +83,7 @@ impl Adapters {
         Self {
             processes: Processes::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             hooks: Hooks::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
+            servers: Servers::start(listeners, &plan, &reporter, facts.clone()),
             prober: Prober::new(Arc::clone(&plan), launcher, facts.clone()),
             plan,
             reporter,
@@ -85,6 +93,14 @@ impl Adapters {
             own_files,
             watcher: None,
             _tasks: tasks,
+        }
+    }
+
+    /// Lets the last verdicts reach those who wait for them, before everything is dropped.
+    pub async fn let_answers_go(&self) {
+        // One turn to hear the verdict, one to write it.
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -129,8 +145,8 @@ impl Hands for Adapters {
             }
             Effect::CancelProbe(task) => self.prober.cancel(task),
             Effect::SaveState { version, values, durable } => self.session_file.save(version, values, durable),
-            // Nobody listens yet.
-            Effect::AnswerRequest { .. } | Effect::BroadcastReload => {}
+            Effect::AnswerRequest { request, verdict, run } => self.servers.answer(request, verdict, run),
+            Effect::BroadcastReload => self.servers.broadcast_reload(),
             Effect::Report(notice) => self.reporter.notice(&notice),
             // The loop takes this one for itself.
             Effect::EndSession(Ending::AsAsked | Ending::Failed | Ending::Abandoned { .. }) => {}

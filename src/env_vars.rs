@@ -20,22 +20,41 @@ pub const CHANGED_FILES_PATH: &str = "DEVLOOP_CHANGED_FILES_PATH";
 /// has left behind.
 pub const LIFE: &str = "DEVLOOP_LIFE";
 
-/// Set for every child that may post an event: the address of the event server, without a path.
+/// Set for every child that may post events: where they are posted, without a path.
 pub const EVENTS_BASE_URL: &str = "DEVLOOP_EVENTS_BASE_URL";
-/// Set for every child that may post an event: the token of this one start of it.
+/// Set for every child that may post events: its own token, which dies with it.
 pub const EVENTS_TOKEN: &str = "DEVLOOP_EVENTS_TOKEN";
-/// Set for every child where some workflow has `notify_reload`: the stream that browsers listen to.
+/// Begins the name of the variable that holds the address of one event; see [`event_url`].
+pub const EVENT: &str = "DEVLOOP_EVENT";
+/// Set for every child when some workflow has a `notify_reload` step: where browsers listen.
 pub const BROWSER_EVENTS_URL: &str = "DEVLOOP_BROWSER_EVENTS_URL";
 
-/// Set for every event that a child may post: the name of the variable with its address.
+/// The variable that holds the address of an event, set for every child that may post it: the name in upper case, with
+/// `_` for every other character.
 pub fn event_url(event: &str) -> String {
-    let name = event.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
-    format!("{PREFIX}EVENT_{}_URL", name.collect::<String>())
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("{EVENT}_{}_URL", event.chars().map(letter).collect::<String>())
 }
 
+/// Added to for every child with a token: hosts that clients reach without a proxy.
+pub const NO_PROXY: &str = "NO_PROXY";
+/// The spelling that some clients read instead.
+pub const NO_PROXY_LOWER: &str = "no_proxy";
+
 /// All that devloop sets for its children.
-pub const SET: &[&str] =
-    &[ROOT, STATE, WORKFLOW, CHANGED_FILES_JSON, CHANGED_FILES_TRUNCATED, CHANGED_FILES_PATH, LIFE];
+pub const SET: &[&str] = &[
+    ROOT,
+    STATE,
+    WORKFLOW,
+    CHANGED_FILES_JSON,
+    CHANGED_FILES_TRUNCATED,
+    CHANGED_FILES_PATH,
+    LIFE,
+    EVENTS_BASE_URL,
+    EVENTS_TOKEN,
+    EVENT,
+    BROWSER_EVENTS_URL,
+];
 
 /// Read for every child: the folders in which a program without a slash is looked up.
 pub const PATH: &str = "PATH";

@@ -79,17 +79,18 @@ impl Reporter {
     }
 
     fn write(&self, part: &str, level: Level, message: &str) {
-        let time = now();
+        let time = time_stamp();
         self.sink.line(line(part, level, &time, message, self.colors), line(part, level, &time, message, false));
     }
 }
 
 /// A warning as an engine line without colours, for rooms that write it themselves.
 pub fn warning(part: &str, message: &str) -> String {
-    line(part, Level::Warn, &now(), message, false)
+    line(part, Level::Warn, &time_stamp(), message, false)
 }
 
-fn now() -> String {
+/// The wall clock, as lines show it: RFC 3339 with milliseconds.
+pub fn time_stamp() -> String {
     humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 

@@ -69,6 +69,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("globset", &["crates/devloop-core/src/plan/watch.rs", "crates/devloop-config/src/"]),
     ("hyper", &["src/adapters/probe"]),
     ("http_body_util", &["src/adapters/probe"]),
+    ("httparse", &["src/adapters/http"]),
+    ("ring", &["src/adapters/http"]),
     ("rustls", &["src/adapters/probe"]),
     ("tokio_rustls", &["src/adapters/probe"]),
     ("rustls_native_certs", &["src/adapters/probe"]),

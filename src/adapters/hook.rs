@@ -1,13 +1,14 @@
 //! A one-shot child and its answer.
 
 use crate::adapters::guardian::{Contain, Control, Report, Stdin, StopSignal};
+use crate::adapters::http::Grant;
 use crate::adapters::json;
 use crate::adapters::launch::{Launched, Launcher, Manner, ended, start_failure, status};
 use crate::adapters::output::{CAPTURE_MAX, ChildStreams, Drained};
 use crate::adapters::process::style;
 use crate::hands::FactSender;
 use devloop_core::effect::Errand;
-use devloop_core::fact::{CaptureFailure, Captured, ExitStatus, Fact, HookOutcome, StartFailure};
+use devloop_core::fact::{CaptureFailure, Captured, ExitStatus, Fact, Holder, HookOutcome, StartFailure};
 use devloop_core::names::{HookName, TaskId};
 use devloop_core::plan::Plan;
 use devloop_core::plan::hook::{Capture, HookPlan};
@@ -40,7 +41,10 @@ impl Hooks {
         let Some(plan) = self.plan.hooks.get(hook).cloned() else { return };
         let facts = self.facts.clone();
         let finish = move |outcome| facts.send(Fact::HookFinished { task, outcome });
-        let manner = Manner { errand, life: None, key_prefix: "", stdin: Stdin::Null, contain: Contain::Group };
+        let holder = Holder::Hook(task, hook.clone());
+        let grant = Some(Grant { holder, events: self.plan.granted(plan.events.as_ref()) });
+        let stdin = Stdin::Null;
+        let manner = Manner { errand, life: None, grant, key_prefix: "", stdin, contain: Contain::Group };
         match self.launch(&plan, hook, &manner) {
             Ok(launched) => {
                 self.running.insert(task, launched.child.control());
@@ -86,8 +90,16 @@ impl Hooks {
 
 async fn follow(launched: Launched, plan: &HookPlan, tools: &Launcher) -> HookOutcome {
     // The list of changed files is kept until the hook has ended.
-    let Launched { mut child, streams, changed_files: _files } = launched;
-    let end = ended(&mut child).await;
+    let Launched { mut child, streams, changed_files: _files, pass } = launched;
+    let started = |pid| {
+        if let Some(pass) = &pass {
+            pass.started(pid);
+        }
+    };
+    let end = ended(&mut child, started).await;
+    if let Some(pass) = &pass {
+        pass.revoke();
+    }
     let drained = tools.drain(streams).await;
     match end {
         Some(Report::StartFailed { step, errno }) => {

@@ -2,6 +2,7 @@
 
 use crate::adapters::environment::{ChangedFilesFile, Environment, Resolved};
 use crate::adapters::guardian::{self, Child, Contain, Guardian, Launch, Report, Stdin, Step};
+use crate::adapters::http::{Access, Grant, Pass};
 use crate::adapters::output::{ChildStreams, Drained, Output, StreamsId};
 use crate::env_vars;
 use devloop_core::effect::Errand;
@@ -23,6 +24,7 @@ pub struct Launcher {
     guardian: Rc<Guardian>,
     output: Output,
     environment: Arc<Environment>,
+    access: Access,
     root: PathBuf,
 }
 
@@ -32,6 +34,8 @@ pub struct Manner<'a> {
     pub errand: &'a Errand,
     /// Names a life of a process: by it the guardian finds what a tree has left when its keeper was killed.
     pub life: Option<String>,
+    /// What it may post; nothing for a probe.
+    pub grant: Option<Grant>,
     /// What comes before `command[1]` where a failure names a key: `readiness.` for a probe.
     pub key_prefix: &'static str,
     /// What it reads.
@@ -48,12 +52,20 @@ pub struct Launched {
     pub streams: StreamsId,
     /// A long list of changed files; kept until the child has ended.
     pub changed_files: Option<ChangedFilesFile>,
+    /// Its token, which dies when this is revoked or dropped.
+    pub pass: Option<Pass>,
 }
 
 impl Launcher {
     /// A launcher for one session.
-    pub fn new(guardian: Rc<Guardian>, output: Output, environment: Arc<Environment>, root: &Path) -> Self {
-        Self { guardian, output, environment, root: root.to_path_buf() }
+    pub fn new(
+        guardian: Rc<Guardian>,
+        output: Output,
+        environment: Arc<Environment>,
+        access: Access,
+        root: &Path,
+    ) -> Self {
+        Self { guardian, output, environment, access, root: root.to_path_buf() }
     }
 
     /// What children see.
@@ -79,13 +91,15 @@ impl Launcher {
         manner: &Manner<'_>,
         streams: impl FnOnce(OwnedFd, OwnedFd) -> ChildStreams,
     ) -> Result<Launched, StartFailure> {
-        let resolved = self.environment.resolve(command, manner.key_prefix, manner.errand)?;
+        let mut resolved = self.environment.resolve(command, manner.key_prefix, manner.errand)?;
+        let pass = self.access.admit(manner.grant.as_ref(), &mut resolved.env);
+        let pass = pass.map_err(|error| refused("its token cannot be made", &error))?;
         let pipes = pipe().and_then(|stdout| Ok((stdout, pipe()?)));
         let ((stdout, stdout_end), (stderr, stderr_end)) =
             pipes.map_err(|error| refused("pipes for its output cannot be made", &error))?;
         let (child, changed_files) = self.start(resolved, manner, stdout_end, stderr_end)?;
         let streams = self.output.attach(streams(stdout, stderr));
-        Ok(Launched { child, streams, changed_files })
+        Ok(Launched { child, streams, changed_files, pass })
     }
 
     /// Starts a command whose output nobody reads.
@@ -168,11 +182,13 @@ pub fn status(status: guardian::ExitStatus) -> ExitStatus {
     }
 }
 
-/// Reads a child's reports up to the first that says how it ended, if its keeper lives that long.
-pub async fn ended(child: &mut Child) -> Option<Report> {
+/// Reads a child's reports up to the first that says how it ended, if its keeper lives that long. `started` hears its
+/// process id.
+pub async fn ended(child: &mut Child, started: impl Fn(u32)) -> Option<Report> {
     while let Some(report) = child.next_report().await {
         match report {
-            Report::Started { .. } | Report::Stuck { .. } => {}
+            Report::Started { pid } => started(pid),
+            Report::Stuck { .. } => {}
             Report::StartFailed { .. } | Report::Exited(_) | Report::Gone => return Some(report),
         }
     }

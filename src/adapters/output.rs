@@ -30,6 +30,7 @@ mod label;
 mod lines;
 mod reader;
 mod rules;
+mod secrets;
 mod sinks;
 mod writer;
 
@@ -38,6 +39,7 @@ use lines::Line;
 use writer::Queue;
 
 pub use rules::{Extract, Rule};
+pub use secrets::{Secrets, TOKEN_BYTES, TOKEN_PREFIX, Token};
 
 /// How long a stream is silent before its unfinished line is shown.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -64,6 +66,8 @@ pub struct SinkOptions {
     pub stderr_colours: bool,
     /// How this room's own warnings look.
     pub warning: Warning,
+    /// What is shown and captured as `***`.
+    pub secrets: Arc<Secrets>,
 }
 
 /// One start of one child, as far as its output is concerned.

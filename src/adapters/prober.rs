@@ -99,13 +99,14 @@ async fn attempt_exec(
     launcher: &Launcher,
 ) -> ProbeAnswer {
     let errand = Environment::startup_errand();
-    let manner = Manner { errand: &errand, life: None, key_prefix, stdin: Stdin::Null, contain: Contain::Group };
+    let stdin = Stdin::Null;
+    let manner = Manner { errand: &errand, life: None, grant: None, key_prefix, stdin, contain: Contain::Group };
     let mut child = match launcher.launch_unheard(command, &manner) {
         Ok(child) => child,
         Err(failure) => return ProbeAnswer::Unwell(words(&failure)),
     };
     // Dropping the child, here or with the attempt, ends it.
-    match tokio::time::timeout(within, ended(&mut child)).await {
+    match tokio::time::timeout(within, ended(&mut child, |_| {})).await {
         Ok(Some(Report::Exited(how))) if status(how).is_success() => ProbeAnswer::Well,
         Ok(Some(Report::Exited(how))) => {
             ProbeAnswer::Unwell(format!("{} ended with {}", command.program_name(), status(how)))

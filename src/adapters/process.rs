@@ -2,11 +2,12 @@
 
 use crate::adapters::environment::Environment;
 use crate::adapters::guardian::{Child, Contain, Control, Report, Stdin, StopSignal};
+use crate::adapters::http::Grant;
 use crate::adapters::launch::{Launched, Launcher, Manner, start_failure, status};
 use crate::adapters::output::{BodyStyle, ChildStreams, Extract, Heard, Rule, StreamsId};
 use crate::adapters::probe;
 use crate::hands::FactSender;
-use devloop_core::fact::{ExitStatus, Fact, ProbeRole, ProcessFact, StartFailure};
+use devloop_core::fact::{ExitStatus, Fact, Holder, ProbeRole, ProcessFact, StartFailure};
 use devloop_core::names::{Incarnation, ProcessName, StateKey};
 use devloop_core::plan::output::{BodyStyle as PlannedStyle, Extract as PlannedExtract, RulePlan};
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
@@ -84,6 +85,10 @@ impl Processes {
         }
         let manner = Manner {
             errand: &Environment::startup_errand(),
+            grant: Some(Grant {
+                holder: Holder::Process(life.process.clone(), life.incarnation),
+                events: self.plan.granted(plan.events.as_ref()),
+            }),
             life: Some(format!("{}.{}.{}", std::process::id(), life.process, life.incarnation.0)),
             key_prefix: "",
             stdin: Stdin::Open,
@@ -125,13 +130,16 @@ impl Processes {
 
 /// Tells one life's story to its end.
 async fn follow(launched: Launched, life: Life, plan: Arc<ProcessPlan>, tools: Launcher) {
-    let Launched { mut child, streams, changed_files: _ } = launched;
+    let Launched { mut child, streams, changed_files: _, pass } = launched;
     let mut is_started = false;
     let mut is_exited = false;
     while let Some(report) = child.next_report().await {
         match report {
             Report::Started { pid } => {
                 is_started = true;
+                if let Some(pass) = &pass {
+                    pass.started(pid);
+                }
                 life.tell(ProcessFact::Started { pid });
             }
             Report::StartFailed { step, errno } => {
@@ -139,6 +147,10 @@ async fn follow(launched: Launched, life: Life, plan: Arc<ProcessPlan>, tools: L
                 return life.tell(ProcessFact::StartFailed(start_failure(&plan.command, step, errno)));
             }
             Report::Exited(how) => {
+                // Before its output is drained, which may take a moment; its token stays masked until it is gone.
+                if let Some(pass) = &pass {
+                    pass.revoke();
+                }
                 tools.drain(streams).await;
                 is_exited = true;
                 life.tell(ProcessFact::Exited(status(how)));

@@ -4,9 +4,10 @@ use super::config_file::{self, Checked};
 use super::{complain, stderr_colors, stdout_colors};
 use crate::adapters::environment::Environment;
 use crate::adapters::guardian::{self, Guardian};
+use crate::adapters::http::Listeners;
 use crate::adapters::interrupts::Interrupts;
 use crate::adapters::launch::Launcher;
-use crate::adapters::output::{Output, OutputEnd, OwnLine, SinkOptions};
+use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions};
 use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
 use crate::adapters::watcher::OwnFiles;
@@ -73,7 +74,8 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
             return Err(recorded(log.as_ref().ok(), cannot_begin(format!("{}{hint}", error.with_causes()))));
         }
     };
-    let (output, end) = open_output(log.as_ref().ok()).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
+    let secrets = Arc::new(Secrets::default());
+    let (output, end) = open_output(log.as_ref().ok(), &secrets).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
     let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
     environment.remove_stale_files();
     let reporter = Arc::new(reporter(&plan, &output, &environment));
@@ -85,8 +87,13 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
         }
         Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
     }
-    let launcher = Launcher::new(Rc::new(guardian), output, environment, &plan.root);
-    let ending = live(&plan, &reporter, launcher.clone(), opened, interrupts).await;
+    let listeners = match Listeners::bind(&plan, secrets) {
+        Ok(listeners) => listeners,
+        Err(error) => return finish(&reporter, end, Err(cannot_begin(error.to_string()))),
+    };
+    listeners.announce(&reporter);
+    let launcher = Launcher::new(Rc::new(guardian), output, environment, listeners.access(), &plan.root);
+    let ending = live(&plan, &reporter, (launcher.clone(), listeners), opened, interrupts).await;
     if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
         reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
     }
@@ -97,7 +104,7 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
 async fn live(
     plan: &Arc<Plan>,
     reporter: &Arc<Reporter>,
-    launcher: Launcher,
+    (launcher, listeners): (Launcher, Listeners),
     (folder, values): (StateFolder, Values),
     interrupts: Interrupts,
 ) -> Result<Ending, Failure> {
@@ -111,10 +118,13 @@ async fn live(
     let session_file = SessionFile::start(folder, Box::new(move |answer| saved.send(answer.into())))
         .map_err(|error| cannot_begin(format!("the state file has no thread: {error}")))?;
     let own_files = OwnFiles::of_state_file(&plan.state_file);
-    let parts = Parts { plan: Arc::clone(plan), reporter: Arc::clone(reporter), launcher, session_file, own_files };
+    let (plan, reporter) = (Arc::clone(plan), Arc::clone(reporter));
+    let mut engine = Engine::new(Arc::clone(&plan), values, seed());
+    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners };
     let mut adapters = Adapters::new(parts, facts, changes, tasks);
-    let mut engine = Engine::new(Arc::clone(plan), values, seed());
-    Ok(driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await)
+    let ending = driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await;
+    adapters.let_answers_go().await;
+    Ok(ending)
 }
 
 /// Says why a session failed, and waits until everything that was said is written.
@@ -137,7 +147,7 @@ fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) 
     result
 }
 
-fn open_output(log: Option<&SessionLog>) -> Result<(Output, OutputEnd), Failure> {
+fn open_output(log: Option<&SessionLog>, secrets: &Arc<Secrets>) -> Result<(Output, OutputEnd), Failure> {
     let options = || -> std::io::Result<SinkOptions> {
         Ok(SinkOptions {
             stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
@@ -147,6 +157,7 @@ fn open_output(log: Option<&SessionLog>) -> Result<(Output, OutputEnd), Failure>
             stdout_colours: stdout_colors(),
             stderr_colours: stderr_colors(),
             warning: Box::new(|message| report::warning("output", message).into_bytes()),
+            secrets: Arc::clone(secrets),
         })
     };
     options().and_then(Output::start).map_err(|error| cannot_begin(format!("its output cannot be opened: {error}")))

@@ -1,6 +1,7 @@
 //! One child's two pipes: reading them, making lines of them, and telling what was found.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -9,6 +10,7 @@ use super::filter::{self, Look};
 use super::label::Label;
 use super::lines::{BREAK_MARK, Line, Lines};
 use super::rules::Search;
+use super::secrets::Secrets;
 use super::sinks::{Place, Sinks};
 use super::{BodyStyle, CAPTURE_MAX, ChildStreams, Drained, Heard, SILENCE, StreamsId};
 
@@ -213,13 +215,17 @@ impl Child {
     }
 
     /// After `read_all`: tells what is left to tell and gives the captured bytes away. From here on nothing is searched.
-    pub(super) fn settle(&mut self) -> Drained {
+    pub(super) fn settle(&mut self, secrets: &Secrets) -> Drained {
         if !self.drained {
             self.search.take(&self.heard);
             self.search = Search::new(Vec::new(), Vec::new());
             self.drained = true;
         }
-        Drained { captured: self.captured.take(), overflowed: self.overflowed }
+        let mut captured = self.captured.take();
+        if let Some(captured) = &mut captured {
+            secrets.mask(captured);
+        }
+        Drained { captured, overflowed: self.overflowed }
     }
 
     fn tell(&mut self, now: Instant) {
@@ -236,9 +242,10 @@ impl Child {
         let logged = sinks.has(Place::Log).then(|| sinks.buffer());
         let mut batch = Batch::new(shown, logged, sinks.has_colours(place));
         let search = &mut self.search;
+        let secrets = Arc::clone(sinks.secrets());
         let mut each = |line: Line<'_>| {
             batch.add(&self.body, line);
-            search.look(line);
+            search.look(line, &secrets);
         };
         match next {
             Next::Bytes(bytes) => stream.lines.feed(bytes, &mut each),

@@ -76,7 +76,7 @@ impl Reader {
                 if let Some(child) = self.children.iter_mut().find(|child| child.id == id) {
                     child.read_all(&mut self.buffer, &mut self.sinks);
                     // Who no longer waits for it does not need it.
-                    let _ = done.send(child.settle());
+                    let _ = done.send(child.settle(self.sinks.secrets()));
                 }
             }
             Command::Line(line) => self.sinks.own_line(line),
@@ -84,7 +84,7 @@ impl Reader {
             Command::Finish(done) => {
                 for child in &mut self.children {
                     child.read_all(&mut self.buffer, &mut self.sinks);
-                    child.settle();
+                    child.settle(self.sinks.secrets());
                 }
                 self.children.clear();
                 self.sinks.tell_lost(true);

@@ -8,6 +8,7 @@
 use regex::Regex;
 
 use super::filter;
+use super::secrets::Secrets;
 use super::{Heard, Line};
 
 /// Bytes of a captured value; the rest is cut off.
@@ -65,12 +66,12 @@ impl Search {
         Self { rules, matched: vec![false; patterns.len()], patterns, found: Vec::new() }
     }
 
-    /// Looks at one line, all of it, whatever part was shown before.
-    pub(super) fn look(&mut self, line: Line<'_>) {
+    /// Looks at one line, all of it, whatever part was shown before. What is secret is masked first.
+    pub(super) fn look(&mut self, line: Line<'_>, secrets: &Secrets) {
         if self.rules.is_empty() && self.patterns.is_empty() {
             return;
         }
-        let words = filter::words(line.whole);
+        let words = secrets.mask_text(filter::words(line.whole));
         for (pattern, matched) in self.patterns.iter().zip(&mut self.matched) {
             *matched = *matched || pattern.is_match(&words);
         }
@@ -170,7 +171,7 @@ mod tests {
     fn heard(rules: Vec<Rule>, pattern: Option<&str>, lines: &[&[u8]]) -> Vec<Heard> {
         let mut search = Search::new(rules, pattern.map(|pattern| Regex::new(pattern).unwrap()).into_iter().collect());
         for line in lines {
-            search.look(Line { whole: line, shown: 0, broken: false });
+            search.look(Line { whole: line, shown: 0, broken: false }, &Secrets::default());
         }
         let heard = RefCell::new(Vec::new());
         search.take(&|word| heard.borrow_mut().push(word));

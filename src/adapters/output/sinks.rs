@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::inbox::Inbox;
+use super::secrets::Secrets;
 use super::writer::{self, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
 use super::{OwnLine, SinkOptions, Warning};
 
@@ -39,6 +40,7 @@ pub(super) struct Sinks {
     stdout_colours: bool,
     stderr_colours: bool,
     warning: Warning,
+    secrets: Arc<Secrets>,
     /// Empty buffers, so that a batch costs no allocation.
     spares: Vec<Vec<u8>>,
 }
@@ -76,6 +78,7 @@ impl Sinks {
             stdout_colours: options.stdout_colours,
             stderr_colours: options.stderr_colours,
             warning: options.warning,
+            secrets: options.secrets,
             spares: Vec::new(),
         })
     }
@@ -109,9 +112,15 @@ impl Sinks {
         self.spares.pop().unwrap_or_default()
     }
 
+    /// What nobody may see.
+    pub(super) fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
+    }
+
     /// Hands finished lines of a child over. All of a child's bytes pass here, last before they are written: the one
     /// place to mask what must not be seen.
-    pub(super) fn hand_over(&mut self, place: Place, batch: Vec<u8>) {
+    pub(super) fn hand_over(&mut self, place: Place, mut batch: Vec<u8>) {
+        self.secrets.mask(&mut batch);
         self.push(place, batch, Whose::Child);
     }
 
@@ -161,6 +170,7 @@ impl Sinks {
         if !line.is_empty() && !line.ends_with(b"\n") {
             line.push(b'\n');
         }
+        self.secrets.mask(&mut line);
         self.push(place, line, Whose::Own);
     }
 

@@ -27,11 +27,12 @@ struct Wish {
     log: Option<File>,
     log_bytes_max: u64,
     colours: bool,
+    secrets: Arc<Secrets>,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { stdout: None, stderr: None, log: None, log_bytes_max: u64::MAX, colours: false }
+        Self { stdout: None, stderr: None, log: None, log_bytes_max: u64::MAX, colours: false, secrets: Arc::default() }
     }
 }
 
@@ -55,6 +56,7 @@ impl Stage {
             stdout_colours: wish.colours,
             stderr_colours: wish.colours,
             warning: Box::new(|words| format!("[devloop output] WARN {words}\n").into_bytes()),
+            secrets: Arc::clone(&wish.secrets),
         };
         let (output, end) = Output::start(options).unwrap();
         Self { output, end, folder }
