@@ -47,8 +47,13 @@ pub const TOPICS: &[Topic] = &[
         text: include_str!("../docs/cli.md"),
     },
     Topic {
+        name: "events",
+        summary: "values that your programs post, and pages that reload",
+        text: include_str!("../docs/events.md"),
+    },
+    Topic {
         name: "security",
-        summary: "who is trusted with what, and what lies on your disk",
+        summary: "who is trusted with what, what listens, and what lies on your disk",
         text: include_str!("../docs/security.md"),
     },
     Topic {

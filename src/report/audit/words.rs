@@ -158,7 +158,7 @@ const fn meaning(kind: Kind) -> (&'static str, &'static str) {
         ),
         Kind::AnyLength => (
             "names of files, hosts and branches have limits that such a value goes over",
-            "Give repetitions an upper bound, such as `{1,64}` in place of `+`.",
+            "Give repetitions an upper bound, such as `{1,64}` in place of `+`, or look at the length where it is used.",
         ),
         Kind::UncheckedCapture => (
             "a hook that passes on what a stranger wrote (a page, a commit, a file name) brings it in here",

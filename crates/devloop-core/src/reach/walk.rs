@@ -25,7 +25,6 @@ impl<'p> Walk<'p> {
 
     /// Follows what the input does by itself.
     pub(super) fn begin(&mut self, source: &Source, writes: &Keys) {
-        self.touch(writes);
         let workflow = match source {
             Source::Event(name) => self.plan.events.get(name).map(|event| &event.workflow),
             Source::Observed(name) => {
@@ -38,6 +37,7 @@ impl<'p> Walk<'p> {
         if let Some(workflow) = workflow {
             self.workflow(workflow, Because::Named);
         }
+        self.touch(writes);
     }
 
     pub(super) fn finish(self) -> Reached {
