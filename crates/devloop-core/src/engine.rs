@@ -11,6 +11,7 @@ mod batch;
 mod changes;
 mod drain;
 mod hooks;
+mod intake;
 mod observers;
 mod processes;
 mod runs;
@@ -19,20 +20,22 @@ mod turn;
 
 pub use self::batch::PATHS_MAX;
 pub use self::hooks::HOOK_GRACE;
+pub use self::intake::REQUESTS_MAX;
+pub use self::runs::{LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 
-use self::batch::Files;
 use self::changes::Changes;
 use self::drain::Drain;
 use self::hooks::Hooks;
+use self::intake::{Accepted, Intake, Posted};
 use self::observers::Observers;
 use self::processes::Processes;
-use self::runs::{Reach, Runs};
+use self::runs::{Lineage, Reach, Runs};
 use self::session::Session;
 use self::turn::Turn;
 use crate::effect::{Effect, Ending, Values, Verdict};
 use crate::fact::{Fact, Interrupt};
 use crate::moment::Moment;
-use crate::names::{EventName, RequestId, StateKey};
+use crate::names::StateKey;
 use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::value::Value;
@@ -52,6 +55,8 @@ pub struct Engine {
     processes: Processes,
     hooks: Hooks,
     runs: Runs,
+    intake: Intake,
+    lineage: Lineage,
     changes: Changes,
     observers: Observers,
     drain: Option<Drain>,
@@ -69,6 +74,8 @@ impl Engine {
             processes: Processes::new(&plan, seed),
             hooks: Hooks::default(),
             runs: Runs::default(),
+            intake: Intake::default(),
+            lineage: Lineage::default(),
             changes: Changes::new(plan.debounce),
             observers: Observers::new(&plan),
             drain: None,
@@ -111,13 +118,16 @@ impl Engine {
             }
             Fact::HookFinished { task, outcome } => self.hooks.finished(&mut self.turn, task, outcome),
             Fact::ProbeAnswered { task, answer } => self.processes.probe_answered(&mut self.turn, task, &answer),
-            Fact::EventPosted { request, event, value, .. } => self.posted(request, &event, value),
+            Fact::EventPosted { request, holder, event, value } => {
+                self.posted(Posted { request, holder, event, value });
+            }
             Fact::StateSaved(version) => {
                 let notice = self.turn.session.saved(version);
                 self.session_answered(notice);
             }
             Fact::StateSaveFailed(version, error) => {
                 let notice = self.turn.session.save_failed(version, error, self.turn.now);
+                self.intake.save_failed(&mut self.turn, version);
                 self.session_answered(notice);
             }
         }
@@ -139,20 +149,22 @@ impl Engine {
         }
     }
 
-    fn posted(&mut self, request: RequestId, event: &EventName, value: String) {
-        let mut run = None;
-        let verdict = match self.plan.events.get(event).cloned() {
-            _ if self.is_draining() => Verdict::ShuttingDown,
-            None => Verdict::NotGranted,
-            Some(plan) if !plan.accepts(&value) => Verdict::BadValue,
-            Some(plan) => {
-                self.turn.write(&plan.state_key, &Value::String(value));
-                let (runs, mut reach) = self.reach();
-                run = runs.want(&plan.workflow, Files::new(), None, &mut reach);
-                Verdict::Accepted
-            }
-        };
-        self.turn.ask(Effect::AnswerRequest { request, verdict, run });
+    fn posted(&mut self, posted: Posted) {
+        if self.is_draining() {
+            let (request, verdict) = (posted.request, Verdict::ShuttingDown);
+            self.turn.ask(Effect::AnswerRequest { request, verdict, run: None });
+        } else {
+            self.intake.posted(&mut self.turn, &self.plan, posted);
+        }
+    }
+
+    /// Admits runs for the values that the file holds by now, and only then says so.
+    fn accept_posts(&mut self) {
+        for Accepted { request, holder, event, workflow } in self.intake.advance(&mut self.turn, &self.plan) {
+            let (runs, mut reach) = self.reach();
+            let run = workflow.and_then(|workflow| runs.want_posted(&workflow, &event, &holder, &mut reach));
+            self.turn.ask(Effect::AnswerRequest { request, verdict: Verdict::Accepted, run });
+        }
     }
 
     fn session_answered(&mut self, notice: Option<Notice>) {
@@ -192,6 +204,7 @@ impl Engine {
         self.phase = Phase::Draining;
         self.drain = Some(Drain::new(ending, self.turn.now));
         self.changes.clear();
+        self.intake.drain(&mut self.turn);
         self.observers.stop(&mut self.turn, &mut self.hooks);
         self.runs.drain(&mut self.turn, &mut self.hooks);
         self.processes.drain(&mut self.turn);
@@ -223,10 +236,11 @@ impl Engine {
             let stirs = self.turn.stirs();
             self.processes.advance(&mut self.turn);
             self.hooks.advance(&mut self.turn);
+            self.accept_posts();
             let wanted = self.observers.advance(&mut self.turn, &mut self.hooks);
             let (runs, mut reach) = self.reach();
             for workflow in wanted {
-                runs.want(&workflow, Files::new(), None, &mut reach);
+                runs.want_observed(&workflow, &mut reach);
             }
             runs.advance(&mut reach);
             if self.phase == Phase::Startup && self.runs.are_startup_over() {
@@ -263,7 +277,7 @@ impl Engine {
         let rooms = [
             self.processes.next_deadline(now),
             self.hooks.next_deadline(now),
-            self.runs.next_deadline(&self.processes),
+            self.runs.next_deadline(now, &self.processes),
             self.observers.next_deadline(),
             self.changes.next_deadline().filter(|_| self.is_releasing()),
             self.turn.session.next_deadline(),
@@ -295,8 +309,14 @@ impl Engine {
     }
 
     fn reach(&mut self) -> (&mut Runs, Reach<'_>) {
-        let reach =
-            Reach { plan: &self.plan, turn: &mut self.turn, processes: &mut self.processes, hooks: &mut self.hooks };
+        let reach = Reach {
+            plan: &self.plan,
+            turn: &mut self.turn,
+            processes: &mut self.processes,
+            hooks: &mut self.hooks,
+            intake: &self.intake,
+            lineage: &mut self.lineage,
+        };
         (&mut self.runs, reach)
     }
 }

@@ -1,8 +1,8 @@
 //! A read-only picture of a session: plain public data for tests, checkers, and whoever shows a session.
 
 use crate::effect::Values;
-use crate::names::{Incarnation, ProcessName, RunId, WorkflowName};
-use std::collections::BTreeMap;
+use crate::names::{EventName, Incarnation, ProcessName, RunId, WorkflowName};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A picture of a session.
@@ -80,6 +80,8 @@ pub struct RunView {
     pub run: RunId,
     /// The workflow that was wanted.
     pub workflow: WorkflowName,
+    /// Events whose values it is wanted for.
+    pub events: BTreeSet<EventName>,
     /// Changed files that it was told of.
     pub changed_files: Vec<Arc<str>>,
     /// Whether it is being cancelled.

@@ -7,7 +7,7 @@ use super::turn::Turn;
 use crate::effect::{Effect, Errand};
 use crate::fact::{Captured, HookOutcome};
 use crate::moment::Moment;
-use crate::names::{HookName, StateVersion, TaskId};
+use crate::names::{HookName, StateKey, StateVersion, TaskId};
 use crate::notice::StepFailure;
 use crate::plan;
 use crate::plan::hook::{Capture, HookPlan};
@@ -35,6 +35,15 @@ struct Call {
     is_timed_out: bool,
     /// Nobody takes its end.
     is_dropped: bool,
+}
+
+/// What a hook wrote.
+#[derive(Default)]
+pub(crate) struct Written {
+    /// The keys that it captured.
+    pub(crate) keys: Vec<StateKey>,
+    /// Whether one of them holds something else now.
+    pub(crate) is_changed: bool,
 }
 
 enum Stage {
@@ -85,8 +94,8 @@ impl Hooks {
         }
     }
 
-    /// Takes the end of a hook, if there is one: writes what it captured, and says whether that changed anything.
-    pub(crate) fn take(&mut self, turn: &mut Turn, task: TaskId) -> Option<Result<bool, StepFailure>> {
+    /// Takes the end of a hook, if there is one: writes what it captured.
+    pub(crate) fn take(&mut self, turn: &mut Turn, task: TaskId) -> Option<Result<Written, StepFailure>> {
         let call = self.calls.get(&task)?;
         if !matches!(call.stage, Stage::Over(_)) {
             return None;
@@ -190,7 +199,7 @@ fn is_left(call: &Call, now: Moment) -> bool {
 }
 
 /// Turns the end of a hook into what its step makes of it.
-fn judge(turn: &mut Turn, hook: HookName, plan: &HookPlan, outcome: HookOutcome) -> Result<bool, StepFailure> {
+fn judge(turn: &mut Turn, hook: HookName, plan: &HookPlan, outcome: HookOutcome) -> Result<Written, StepFailure> {
     let (status, captured) = match outcome {
         HookOutcome::StartFailed(failure) => return Err(StepFailure::HookStartFailed { hook, failure }),
         HookOutcome::Exited { status, captured } => (status, captured),
@@ -199,17 +208,21 @@ fn judge(turn: &mut Turn, hook: HookName, plan: &HookPlan, outcome: HookOutcome)
         return Err(StepFailure::HookFailed { hook, status });
     }
     match captured {
-        Captured::Nothing => Ok(false),
+        Captured::Nothing => Ok(Written::default()),
         Captured::Unusable(failure) => Err(StepFailure::CaptureUnusable { hook, failure }),
         Captured::Text(text) => Ok(match &plan.capture {
-            Capture::Text { state_key } => turn.write(state_key, &Value::String(text)),
-            Capture::Ignore | Capture::Json => false,
+            Capture::Text { state_key } => {
+                let is_changed = turn.write(state_key, &Value::String(text));
+                Written { keys: vec![state_key.clone()], is_changed }
+            }
+            Capture::Ignore | Capture::Json => Written::default(),
         }),
         Captured::Object(fields) => {
             if let Some(key) = fields.keys().find(|key| plan::is_reserved(key.as_str())) {
                 return Err(StepFailure::ReservedKey { hook, key: key.clone() });
             }
-            Ok(fields.iter().fold(false, |is_changed, (key, value)| turn.write(key, value) | is_changed))
+            let is_changed = fields.iter().fold(false, |is_changed, (key, value)| turn.write(key, value) | is_changed);
+            Ok(Written { keys: fields.into_keys().collect(), is_changed })
         }
     }
 }

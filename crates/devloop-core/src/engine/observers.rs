@@ -71,11 +71,11 @@ impl Observers {
             let Some(end) = hooks.take(turn, task) else { continue };
             observer.stage = Stage::Due(turn.now + observer.observe.interval);
             match end {
-                Ok(is_changed) => {
+                Ok(written) => {
                     if observer.told.take().is_some() {
                         turn.report(Notice::ObserverRecovered { hook: observer.hook.clone() });
                     }
-                    if is_changed {
+                    if written.is_changed {
                         wanted.push(observer.observe.workflow.clone());
                     }
                 }

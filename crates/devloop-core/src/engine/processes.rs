@@ -151,6 +151,22 @@ impl Processes {
 
     // Questions.
 
+    /// The life that a wish to start would begin; none when one begins or goes on already.
+    pub(crate) fn life_to_start(&self, name: &ProcessName) -> Option<Incarnation> {
+        let process = self.all.get(name)?;
+        match &process.state {
+            State::Up { .. } | State::Starting | State::Held(_) | State::Waiting { .. } => None,
+            State::Down | State::Stopping(_) | State::Lingering | State::BackingOff { .. } => {
+                Some(process.incarnation.next())
+            }
+        }
+    }
+
+    /// The life that a wish to restart would begin.
+    pub(crate) fn life_to_restart(&self, name: &ProcessName) -> Option<Incarnation> {
+        self.all.get(name).map(|process| process.incarnation.next())
+    }
+
     /// Whether a start that was wanted has come to its end.
     pub(crate) fn look_started(&self, name: &ProcessName, falls: u64) -> Look {
         let Some(process) = self.all.get(name) else { return not_running(name) };

@@ -2,27 +2,32 @@
 
 mod admission;
 mod cancel;
+mod lineage;
 mod memory;
 mod progress;
 mod steps;
 
-use self::admission::{Admission, Going, WaitingRun};
+use self::admission::{Admission, Going, WaitingRun, Want};
 use self::cancel::{Leaving, Why};
+pub(crate) use self::lineage::Lineage;
+use self::lineage::Origin;
+pub use self::lineage::{LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 use self::memory::Memory;
 use self::progress::{Flow, Outcome};
 pub(crate) use self::steps::Reach;
-use super::batch::{Batch, Files, merge_files};
+use super::batch::{Batch, merge_files};
 use super::hooks::Hooks;
 use super::processes::Processes;
 use super::turn::Turn;
+use crate::fact::Holder;
 use crate::moment::Moment;
-use crate::names::{RunId, WorkflowName};
+use crate::names::{EventName, RunId, StateKey, WorkflowName};
 use crate::notice::Notice;
-use crate::plan::Plan;
-use crate::plan::footprint::Footprint;
+use crate::plan::footprint::{Footprint, Resource};
 use crate::plan::workflow::OnBusy;
+use crate::value::Value;
 use crate::view::RunView;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All runs.
@@ -42,6 +47,7 @@ struct Run {
     began: Moment,
     footprint: Arc<Footprint>,
     memory: Memory,
+    origin: Origin,
     stage: Stage,
 }
 
@@ -59,7 +65,8 @@ impl Runs {
     pub(crate) fn want_startup(&mut self, reach: &mut Reach<'_>) {
         let mut after = None;
         for workflow in &reach.plan.startup_workflows.clone() {
-            after = self.want(workflow, Files::new(), after, reach).or(after);
+            let want = Want { after, ..Want::default() };
+            after = self.want(workflow, want, reach).or(after);
             self.startup.extend(after);
         }
     }
@@ -68,22 +75,35 @@ impl Runs {
     pub(crate) fn want_batch(&mut self, batch: Batch, reach: &mut Reach<'_>) {
         let mut after = None;
         for (workflow, files) in batch {
-            after = self.want(&workflow, files, after, reach).or(after);
+            let want = Want { files, after, ..Want::default() };
+            after = self.want(&workflow, want, reach).or(after);
         }
     }
 
-    /// Wants a workflow. Gives the run that will do it; none when it is dropped.
-    pub(crate) fn want(
+    /// Wants a workflow because of an observed hook.
+    pub(crate) fn want_observed(&mut self, workflow: &WorkflowName, reach: &mut Reach<'_>) {
+        self.want(workflow, Want::default(), reach);
+    }
+
+    /// Wants a workflow because of an accepted value. Gives the run that will see it.
+    pub(crate) fn want_posted(
         &mut self,
         workflow: &WorkflowName,
-        mut files: Files,
-        after: Option<RunId>,
+        event: &EventName,
+        holder: &Holder,
         reach: &mut Reach<'_>,
     ) -> Option<RunId> {
+        let origin = Origin::of_post(reach.lineage, holder, event.clone(), workflow);
+        let not_before = origin.is_own_doing.then(|| reach.lineage.not_before(workflow, reach.turn.now)).flatten();
+        self.want(workflow, Want { origin, not_before, ..Want::default() }, reach)
+    }
+
+    /// Wants a workflow. Gives the run that will do it; none when it is dropped.
+    fn want(&mut self, workflow: &WorkflowName, mut want: Want, reach: &mut Reach<'_>) -> Option<RunId> {
         let on_busy = reach.plan.workflows.get(workflow)?.on_busy;
         reach.turn.stir();
-        if let Some(waiting) = self.admission.merge(workflow, &mut files) {
-            return Some(waiting);
+        if self.admission.is_waiting(workflow) {
+            return self.admission.merge(workflow, want);
         }
         let is_busy = |run: &&mut Run| run.workflow == *workflow && matches!(run.stage, Stage::Going(_));
         match (self.going.iter_mut().find(is_busy), on_busy) {
@@ -92,18 +112,19 @@ impl Runs {
                 return None;
             }
             (Some(run), OnBusy::Restart) => {
-                merge_files(&mut files, run.memory.files().iter().cloned().collect());
+                merge_files(&mut want.files, run.memory.files().iter().cloned().collect());
+                want.take_over(&mut run.origin);
                 run.cancel(reach.turn, reach.hooks);
                 reach.turn.report(Notice::WorkflowCancelled { workflow: workflow.clone() });
             }
             (Some(_), OnBusy::Queue) | (None, OnBusy::Queue | OnBusy::Restart | OnBusy::Skip) => {}
         }
-        Some(self.admission.wait(reach.plan, workflow, files, after))
+        Some(self.admission.wait(reach.plan, workflow, want))
     }
 
     /// Moves every run as far as it can, and begins those that may.
     pub(crate) fn advance(&mut self, reach: &mut Reach<'_>) {
-        while let Some(waiting) = self.next_to_begin(reach.plan) {
+        while let Some(waiting) = self.next_to_begin(reach) {
             self.begin(waiting, reach);
         }
         for run in &mut self.going {
@@ -119,22 +140,30 @@ impl Runs {
         }
     }
 
-    fn next_to_begin(&mut self, plan: &Plan) -> Option<WaitingRun> {
+    fn next_to_begin(&mut self, reach: &Reach<'_>) -> Option<WaitingRun> {
         if self.admission.waiting().is_empty() {
             return None;
         }
         let going: Vec<Going<'_>> =
             self.going.iter().map(|run| Going { id: run.id, footprint: &run.footprint }).collect();
-        self.admission.next(plan, &going)
+        self.admission.next(reach.plan, &going, reach.turn.now)
     }
 
     fn begin(&mut self, waiting: WaitingRun, reach: &mut Reach<'_>) {
-        let WaitingRun { id, workflow, files, footprint, .. } = waiting;
-        let mut memory = Memory::new(files.into_iter().collect());
+        let WaitingRun { id, workflow, files, origin, footprint, .. } = waiting;
+        let mut chain = origin.ancestors.clone();
+        chain.insert(workflow.clone());
+        let events = event_values(&footprint, reach);
+        let mut memory = Memory::new(files.into_iter().collect(), Arc::new(chain), events);
         reach.turn.stir();
+        if origin.is_own_doing && reach.lineage.began(&workflow, reach.turn.now) {
+            for event in origin.events.iter().cloned() {
+                reach.turn.report(Notice::EventLoop { event, workflow: workflow.clone() });
+            }
+        }
         if let Some(flow) = Flow::begin(&workflow, false, &mut memory, reach) {
             let (began, stage) = (reach.turn.now, Stage::Going(flow));
-            self.going.push(Run { id, workflow, began, footprint, memory, stage });
+            self.going.push(Run { id, workflow, began, footprint, memory, origin, stage });
         }
     }
 
@@ -153,12 +182,12 @@ impl Runs {
     }
 
     /// When a run goes on, or fails, whatever else happens.
-    pub(crate) fn next_deadline(&self, processes: &Processes) -> Option<Moment> {
+    pub(crate) fn next_deadline(&self, now: Moment, processes: &Processes) -> Option<Moment> {
         let deadline = |run: &Run| match &run.stage {
             Stage::Going(flow) => flow.next_deadline(processes),
             Stage::Leaving(_) | Stage::Over => None,
         };
-        self.going.iter().filter_map(deadline).min()
+        self.going.iter().filter_map(deadline).chain(self.admission.next_deadline(now)).min()
     }
 
     /// Pictures of those that are going, and of those that wait.
@@ -166,17 +195,32 @@ impl Runs {
         let going = self.going.iter().map(|run| RunView {
             run: run.id,
             workflow: run.workflow.clone(),
+            events: run.origin.events.clone(),
             changed_files: run.memory.files().to_vec(),
             is_cancelled: matches!(&run.stage, Stage::Leaving(leaving) if leaving.is_cancelled()),
         });
         let waiting = self.admission.waiting().iter().map(|run| RunView {
             run: run.id,
             workflow: run.workflow.clone(),
+            events: run.origin.events.clone(),
             changed_files: run.files.iter().cloned().collect(),
             is_cancelled: false,
         });
         (going.collect(), waiting.collect())
     }
+}
+
+/// Accepted values of the events that a run may read. A key that an output rule writes too is nobody's own, and lives.
+fn event_values(footprint: &Footprint, reach: &Reach<'_>) -> BTreeMap<StateKey, Option<Value>> {
+    let keys = reach.plan.events.values().map(|event| &event.state_key);
+    let mut values = BTreeMap::new();
+    for key in keys.filter(|key| footprint.reads.contains(&Resource::Key((*key).clone()))) {
+        let is_rule_key = |process| reach.plan.rule_keys(process).any(|written| written == key);
+        if !reach.plan.processes.keys().any(is_rule_key) {
+            values.insert(key.clone(), reach.intake.accepted_value(reach.turn, key));
+        }
+    }
+    values
 }
 
 impl Run {

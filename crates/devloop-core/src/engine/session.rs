@@ -86,6 +86,27 @@ impl Session {
         true
     }
 
+    /// Puts a key back to what it held before something that is undone.
+    pub(crate) fn restore(&mut self, key: &StateKey, before: Option<Value>) {
+        let values = Arc::make_mut(&mut self.values);
+        match before {
+            Some(value) => values.insert(key.clone(), value),
+            None => values.remove(key),
+        };
+        self.version = self.version.next();
+    }
+
+    /// Whether the file holds this value of a key and will after the save in flight.
+    pub(crate) fn is_on_disk(&self, key: &str, value: &Value) -> bool {
+        let holds = |values: &Values| values.get(key) == Some(value);
+        holds(&self.on_disk) && self.in_flight.as_ref().is_none_or(|(_, values)| holds(values))
+    }
+
+    /// Whether the file holds a version.
+    pub(crate) fn is_saved(&self, version: StateVersion) -> bool {
+        self.saved >= version
+    }
+
     /// The version that holds all that was written so far.
     pub(crate) fn version(&self) -> StateVersion {
         self.version

@@ -1,6 +1,8 @@
 //! Which wanted run begins when: footprints, order, one waiting run a workflow.
 
+use super::lineage::Origin;
 use crate::engine::batch::{Files, merge_files};
+use crate::moment::Moment;
 use crate::names::{RunId, WorkflowName};
 use crate::plan::Plan;
 use crate::plan::footprint::Footprint;
@@ -12,9 +14,32 @@ pub(crate) struct WaitingRun {
     pub(crate) id: RunId,
     pub(crate) workflow: WorkflowName,
     pub(crate) files: Files,
+    pub(crate) origin: Origin,
     pub(crate) footprint: Arc<Footprint>,
     /// The run before it in its batch; this one begins after that one is over.
     after: Option<RunId>,
+    /// Until then it waits, and nothing waits for it.
+    not_before: Option<Moment>,
+}
+
+/// Why a run is wanted, and after what it may begin.
+#[derive(Default)]
+pub(crate) struct Want {
+    pub(crate) files: Files,
+    pub(crate) origin: Origin,
+    pub(crate) after: Option<RunId>,
+    pub(crate) not_before: Option<Moment>,
+}
+
+impl Want {
+    /// A run that is cancelled for this one leaves its reasons to it.
+    pub(crate) fn take_over(&mut self, origin: &mut Origin) {
+        let origin = std::mem::take(origin);
+        if !origin.is_own_doing {
+            self.not_before = None;
+        }
+        self.origin.merge(origin);
+    }
 }
 
 /// A run that is going, as far as admission looks at it.
@@ -32,36 +57,52 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Adds files to the waiting run of a workflow, if there is one.
-    pub(crate) fn merge(&mut self, workflow: &WorkflowName, files: &mut Files) -> Option<RunId> {
+    /// Whether a run of a workflow waits.
+    pub(crate) fn is_waiting(&self, workflow: &WorkflowName) -> bool {
+        self.waiting.iter().any(|run| run.workflow == *workflow)
+    }
+
+    /// Adds to the waiting run of a workflow, if there is one. It is held back only as long as all want it so.
+    pub(crate) fn merge(&mut self, workflow: &WorkflowName, want: Want) -> Option<RunId> {
         let run = self.waiting.iter_mut().find(|run| run.workflow == *workflow)?;
-        merge_files(&mut run.files, std::mem::take(files));
+        merge_files(&mut run.files, want.files);
+        run.origin.merge(want.origin);
+        run.not_before = run.not_before.zip(want.not_before).map(|(one, other)| one.min(other));
         Some(run.id)
     }
 
     /// A new run waits. An edge always leads to an earlier run, so there is no cycle.
-    pub(crate) fn wait(&mut self, plan: &Plan, workflow: &WorkflowName, files: Files, after: Option<RunId>) -> RunId {
+    pub(crate) fn wait(&mut self, plan: &Plan, workflow: &WorkflowName, want: Want) -> RunId {
+        let Want { files, origin, after, not_before } = want;
         self.last_id = self.last_id.next();
         let footprint =
             self.footprints.entry(workflow.clone()).or_insert_with(|| Arc::new(Footprint::of(plan, workflow)));
         let footprint = Arc::clone(footprint);
-        self.waiting.push(WaitingRun { id: self.last_id, workflow: workflow.clone(), files, footprint, after });
-        self.last_id
+        let (id, workflow) = (self.last_id, workflow.clone());
+        self.waiting.push(WaitingRun { id, workflow, files, origin, footprint, after, not_before });
+        id
     }
 
     /// Takes the first run that may begin beside those that are going.
-    pub(crate) fn next(&mut self, plan: &Plan, going: &[Going<'_>]) -> Option<WaitingRun> {
+    pub(crate) fn next(&mut self, plan: &Plan, going: &[Going<'_>], now: Moment) -> Option<WaitingRun> {
+        let is_held = |run: &WaitingRun| run.not_before.is_some_and(|at| at > now);
         let is_free = |(index, run): (usize, &WaitingRun)| {
             let earlier = &self.waiting[..index];
             let meets = |other: &Footprint| !plan.concurrent || run.footprint.conflicts_with(other);
             let is_after =
                 |id: RunId| going.iter().any(|other| other.id == id) || earlier.iter().any(|other| other.id == id);
-            !run.after.is_some_and(is_after)
+            !is_held(run)
+                && !run.after.is_some_and(is_after)
                 && !going.iter().any(|other| meets(other.footprint))
-                && !earlier.iter().any(|other| meets(&other.footprint))
+                && !earlier.iter().any(|other| !is_held(other) && meets(&other.footprint))
         };
         let index = self.waiting.iter().enumerate().position(is_free)?;
         Some(self.waiting.remove(index))
+    }
+
+    /// When a run that is held back may begin.
+    pub(crate) fn next_deadline(&self, now: Moment) -> Option<Moment> {
+        self.waiting.iter().filter_map(|run| run.not_before).filter(|&at| at > now).min()
     }
 
     /// Drops all that wait.

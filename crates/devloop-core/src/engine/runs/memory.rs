@@ -1,11 +1,12 @@
 //! What a run knows of its own: its files, its latest workflow, and which triggers it has followed.
 
+use super::lineage::Chain;
 use crate::engine::turn::Turn;
 use crate::names::{StateKey, WorkflowName};
 use crate::notice::{Notice, StepFailure};
 use crate::template::Template;
 use crate::value::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const LAST_WORKFLOW: &str = "last_workflow";
@@ -17,18 +18,34 @@ pub(crate) struct Memory {
     last_workflow: Value,
     last_changed_files: Value,
     followed: BTreeSet<WorkflowName>,
+    /// Values of events as they were when the run began, and what its own steps wrote there since.
+    events: BTreeMap<StateKey, Option<Value>>,
+    chain: Chain,
 }
 
 impl Memory {
-    /// A run that was told of these files.
-    pub(crate) fn new(files: Arc<[Arc<str>]>) -> Self {
+    /// A run of this chain that was told of these files and these values of events.
+    pub(crate) fn new(files: Arc<[Arc<str>]>, chain: Chain, events: BTreeMap<StateKey, Option<Value>>) -> Self {
         let listed = files.iter().map(|file| Value::from(&**file)).collect();
-        Self { files, last_workflow: Value::Null, last_changed_files: Value::Array(listed), followed: BTreeSet::new() }
+        let (last_workflow, last_changed_files) = (Value::Null, Value::Array(listed));
+        Self { files, last_workflow, last_changed_files, followed: BTreeSet::new(), events, chain }
     }
 
     /// Its files: sorted, unique.
     pub(crate) fn files(&self) -> Arc<[Arc<str>]> {
         Arc::clone(&self.files)
+    }
+
+    /// Its workflow, and those whose runs led to it.
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// A step of this run wrote a key.
+    pub(crate) fn wrote(&mut self, turn: &Turn, key: &StateKey) {
+        if let Some(value) = self.events.get_mut(key) {
+            *value = turn.session.value(key.as_str()).cloned();
+        }
     }
 
     /// Whether a trigger target has not run in this run; from now on it has.
@@ -56,7 +73,10 @@ impl Memory {
         let lookup = |key: &str| match key {
             LAST_WORKFLOW => Some(&self.last_workflow),
             LAST_CHANGED_FILES => Some(&self.last_changed_files),
-            _ => turn.session.value(key),
+            _ => match self.events.get(key) {
+                Some(value) => value.as_ref(),
+                None => turn.session.value(key),
+            },
         };
         let rendered =
             template.render(lookup).map_err(|_| StepFailure::TooLong { template: template.source().to_owned() })?;

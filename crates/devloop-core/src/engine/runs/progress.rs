@@ -138,7 +138,7 @@ impl Node {
         }
         let outcome = match self {
             Self::Untouched | Self::Done => Outcome::Done,
-            Self::Awaiting(awaited) => match awaited.look(reach) {
+            Self::Awaiting(awaited) => match awaited.look(memory, reach) {
                 Look::There => Outcome::Done,
                 Look::NotYet => Outcome::Pending,
                 Look::Failed(failure) => Outcome::Failed(place.failed(step, failure)),

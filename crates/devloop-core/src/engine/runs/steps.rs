@@ -1,8 +1,10 @@
 //! What each step begins, and what it then awaits.
 
+use super::lineage::Lineage;
 use super::memory::Memory;
 use crate::effect::{Effect, Errand};
 use crate::engine::hooks::Hooks;
+use crate::engine::intake::Intake;
 use crate::engine::processes::{Look, Processes};
 use crate::engine::turn::Turn;
 use crate::moment::Moment;
@@ -19,6 +21,8 @@ pub(crate) struct Reach<'a> {
     pub(crate) turn: &'a mut Turn,
     pub(crate) processes: &'a mut Processes,
     pub(crate) hooks: &'a mut Hooks,
+    pub(crate) intake: &'a Intake,
+    pub(crate) lineage: &'a mut Lineage,
 }
 
 /// What a step waits for.
@@ -54,13 +58,19 @@ pub(crate) fn begin(
     memory: &mut Memory,
     reach: &mut Reach<'_>,
 ) -> Result<Begun, StepFailure> {
-    let Reach { turn, processes, .. } = reach;
+    let Reach { turn, processes, lineage, .. } = reach;
     Ok(match step {
         Step::StartProcess(name) => {
+            if let Some(life) = processes.life_to_start(name) {
+                lineage.life_wanted(name, life, memory.chain());
+            }
             let falls = processes.want_start(turn, name);
             Begun::Awaits(Await::Started { process: name.clone(), falls })
         }
         Step::RestartProcess(name) => {
+            if let Some(life) = processes.life_to_restart(name) {
+                lineage.life_wanted(name, life, memory.chain());
+            }
             let falls = processes.want_restart(turn, name);
             Begun::Awaits(Await::Started { process: name.clone(), falls })
         }
@@ -78,6 +88,7 @@ pub(crate) fn begin(
         Step::WriteState { key, value } => {
             let text = memory.render(turn, workflow, value)?;
             turn.write(key, &Value::String(text));
+            memory.wrote(turn, key);
             Begun::Done
         }
         Step::Log { message, style } => {
@@ -96,12 +107,14 @@ pub(crate) fn begin(
 fn run_hook(name: &HookName, workflow: &WorkflowName, memory: &Memory, reach: &mut Reach<'_>) -> Begun {
     let Some(plan) = reach.plan.hooks.get(name) else { return Begun::Done };
     let errand = Errand { workflow: Arc::from(workflow.as_str()), changed_files: memory.files() };
-    Begun::Awaits(Await::Hook(reach.hooks.want(reach.turn, name, plan, errand)))
+    let task = reach.hooks.want(reach.turn, name, plan, errand);
+    reach.lineage.hook_wanted(task, memory.chain());
+    Begun::Awaits(Await::Hook(task))
 }
 
 impl Await {
     /// Looks whether it has come.
-    pub(crate) fn look(&self, reach: &mut Reach<'_>) -> Look {
+    pub(crate) fn look(&self, memory: &mut Memory, reach: &mut Reach<'_>) -> Look {
         let now = reach.turn.now;
         match self {
             Self::Started { process, falls } => reach.processes.look_started(process, *falls),
@@ -111,7 +124,10 @@ impl Await {
             Self::Until(_) => Look::NotYet,
             Self::Hook(task) => match reach.hooks.take(reach.turn, *task) {
                 None => Look::NotYet,
-                Some(Ok(_)) => Look::There,
+                Some(Ok(written)) => {
+                    written.keys.iter().for_each(|key| memory.wrote(reach.turn, key));
+                    Look::There
+                }
                 Some(Err(failure)) => Look::Failed(failure),
             },
         }

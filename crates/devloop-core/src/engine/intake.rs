@@ -1,0 +1,169 @@
+//! Posted values: judged, written, and accepted when the file holds them; undone when it could not be written.
+//!
+//! A value is in memory from the moment at which it is posted, so that later posts are compared with it, but no run is
+//! told of it before it is accepted. Values count in the order in which they were posted.
+
+use super::turn::Turn;
+use crate::effect::{Effect, Verdict};
+use crate::fact::Holder;
+use crate::names::{EventName, RequestId, StateKey, StateVersion, WorkflowName};
+use crate::plan::Plan;
+use crate::plan::event::EventPlan;
+use crate::value::Value;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// How many posted values wait for the file at most; a listener has fewer connections than that.
+pub const REQUESTS_MAX: usize = 256;
+
+/// All posted values that are not answered.
+#[derive(Default)]
+pub(crate) struct Intake {
+    /// In the order in which they were posted.
+    waiting: VecDeque<Waiting>,
+    /// Events that a value was accepted for in this session.
+    known: BTreeSet<EventName>,
+}
+
+/// A value that came.
+pub(crate) struct Posted {
+    pub(crate) request: RequestId,
+    pub(crate) holder: Holder,
+    pub(crate) event: EventName,
+    pub(crate) value: String,
+}
+
+struct Waiting {
+    request: RequestId,
+    holder: Holder,
+    event: EventName,
+    key: StateKey,
+    value: Value,
+    /// The version that must be in the file.
+    needs: StateVersion,
+    /// What the key held before; none when it held this value already.
+    replaced: Option<Option<Value>>,
+}
+
+/// A value that is in memory and in the file.
+pub(crate) struct Accepted {
+    pub(crate) request: RequestId,
+    pub(crate) holder: Holder,
+    pub(crate) event: EventName,
+    /// What must run for it; none when nothing changed.
+    pub(crate) workflow: Option<WorkflowName>,
+}
+
+impl Intake {
+    /// A value was posted.
+    pub(crate) fn posted(&mut self, turn: &mut Turn, plan: &Plan, posted: Posted) {
+        let Some(event) = plan.events.get(&posted.event).filter(|_| is_granted(plan, &posted)) else {
+            return answer(turn, posted.request, Verdict::NotGranted);
+        };
+        if !event.accepts(&posted.value) {
+            answer(turn, posted.request, Verdict::BadValue);
+        } else if self.waiting.len() == REQUESTS_MAX {
+            answer(turn, posted.request, Verdict::Busy);
+        } else {
+            self.write(turn, event, posted);
+        }
+    }
+
+    fn write(&mut self, turn: &mut Turn, event: &EventPlan, posted: Posted) {
+        let (key, value) = (event.state_key.clone(), Value::String(posted.value));
+        let before = turn.session.value(key.as_str()).cloned();
+        let is_changed = turn.write(&key, &value);
+        let is_on_disk = !is_changed && turn.session.is_on_disk(key.as_str(), &value);
+        self.waiting.push_back(Waiting {
+            request: posted.request,
+            holder: posted.holder,
+            event: posted.event,
+            key,
+            value,
+            needs: if is_on_disk { StateVersion::default() } else { turn.session.version() },
+            replaced: is_changed.then_some(before),
+        });
+    }
+
+    /// Takes the values that the file holds by now, in the order in which they were posted.
+    pub(crate) fn advance(&mut self, turn: &mut Turn, plan: &Plan) -> Vec<Accepted> {
+        let mut accepted = Vec::new();
+        self.waiting.retain(|post| {
+            if !turn.session.is_saved(post.needs) {
+                return true;
+            }
+            let is_first = self.known.insert(post.event.clone());
+            let is_new = is_first || post.replaced.is_some();
+            accepted.push(Accepted {
+                request: post.request,
+                holder: post.holder.clone(),
+                event: post.event.clone(),
+                workflow: plan.events.get(&post.event).filter(|_| is_new).map(|event| event.workflow.clone()),
+            });
+            false
+        });
+        if !accepted.is_empty() {
+            turn.stir();
+        }
+        accepted
+    }
+
+    /// A save failed: what it should have held is refused and undone.
+    pub(crate) fn save_failed(&mut self, turn: &mut Turn, version: StateVersion) {
+        let count = self.waiting.iter().take_while(|post| post.needs <= version).count();
+        self.refuse(turn, count, Verdict::NotSaved);
+    }
+
+    /// The session ends: what waits is refused and undone.
+    pub(crate) fn drain(&mut self, turn: &mut Turn) {
+        self.refuse(turn, self.waiting.len(), Verdict::ShuttingDown);
+    }
+
+    /// Refuses the first values that wait, and undoes them from the last to the first.
+    fn refuse(&mut self, turn: &mut Turn, count: usize, verdict: Verdict) {
+        let refused: Vec<Waiting> = self.waiting.drain(..count).collect();
+        for post in refused.iter().rev() {
+            self.undo(turn, post);
+        }
+        for post in refused {
+            answer(turn, post.request, verdict);
+        }
+    }
+
+    /// Takes a value back where it still is: from the key itself, or from what a later post would go back to.
+    fn undo(&mut self, turn: &mut Turn, post: &Waiting) {
+        let Some(before) = &post.replaced else { return };
+        let later = self.waiting.iter_mut().find(|later| later.key == post.key && later.replaced.is_some());
+        if let Some(replaced) = later.and_then(|later| later.replaced.as_mut()) {
+            if replaced.as_ref() == Some(&post.value) {
+                replaced.clone_from(before);
+            }
+        } else if turn.session.value(post.key.as_str()) == Some(&post.value) {
+            turn.session.restore(&post.key, before.clone());
+            turn.stir();
+        }
+    }
+
+    /// What a key holds without the values that are not accepted yet.
+    pub(crate) fn accepted_value(&self, turn: &Turn, key: &StateKey) -> Option<Value> {
+        let mut value = turn.session.value(key.as_str());
+        for post in self.waiting.iter().rev().filter(|post| post.key == *key) {
+            if let Some(before) = post.replaced.as_ref().filter(|_| value == Some(&post.value)) {
+                value = before.as_ref();
+            }
+        }
+        value.cloned()
+    }
+}
+
+fn is_granted(plan: &Plan, posted: &Posted) -> bool {
+    let list = match &posted.holder {
+        Holder::Process(process, _) => plan.processes.get(process).map(|process| process.events.as_ref()),
+        Holder::Hook(_, hook) => plan.hooks.get(hook).map(Arc::as_ref).map(|hook| hook.events.as_ref()),
+    };
+    list.is_some_and(|list| list.is_none_or(|list| list.contains(&posted.event)))
+}
+
+fn answer(turn: &mut Turn, request: RequestId, verdict: Verdict) {
+    turn.ask(Effect::AnswerRequest { request, verdict, run: None });
+}
