@@ -57,8 +57,9 @@ impl AuditLog {
         let log = LogFile::open(folder, FILE_BYTES_MAX)?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let writer =
-            std::thread::Builder::new().name("audit log".to_owned()).spawn(move || write_all(log, &theirs, &trouble))?;
+        let writer = std::thread::Builder::new()
+            .name("audit log".to_owned())
+            .spawn(move || write_all(log, &theirs, &trouble))?;
         Ok(Self { shared, writer: Some(writer) })
     }
 
@@ -203,7 +204,7 @@ mod tests {
             log.write(format!("line{number}a\nline{number}b\n").as_bytes()).unwrap();
         }
         let text = |name: &str| std::fs::read_to_string(temp.path().join(name)).unwrap();
-        assert_eq!((text(EARLIER), text(NAME)), ("line8a\nline8b\nline9a\n".into(), "line9b\n".into()));
+        assert_eq!((text(EARLIER), text(NAME)), ("line7b\nline8a\nline8b\n".into(), "line9a\nline9b\n".into()));
         assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 2);
     }
 

@@ -9,11 +9,15 @@ mod answer;
 mod body;
 mod connection;
 mod events;
+#[cfg(test)]
+mod fuzz;
 mod guard;
 mod head;
 mod random;
 mod refusals;
 mod reload;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod wire;
 
@@ -38,9 +42,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use tokens::Tokens;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokens::Tokens;
 
 /// Connections to the event server.
 const EVENT_CONNECTIONS_MAX: usize = 64;
@@ -95,7 +99,8 @@ impl Listeners {
     /// Binds what the plan asks for. Tokens are hidden in `secrets` as long as they live.
     pub fn bind(plan: &Plan, secrets: Arc<Secrets>) -> Result<Self, NoListener> {
         let events = plan.event_server.as_ref().map(|server| listen("event_server", server.bind)).transpose()?;
-        let reload = plan.reload_server.as_ref().map(|server| listen("browser_reload_server", server.bind)).transpose()?;
+        let reload =
+            plan.reload_server.as_ref().map(|server| listen("browser_reload_server", server.bind)).transpose()?;
         if events.is_some() || reload.is_some() {
             random::fill(&mut [0; 16]).map_err(NoListener::Random)?;
         }

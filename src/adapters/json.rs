@@ -23,6 +23,12 @@ pub fn object(text: &str) -> Result<BTreeMap<StateKey, Value>, String> {
     Err(format!("expected a JSON object, found {found}"))
 }
 
+/// Whether the bytes are one JSON value, for tests that compare a reader of their own.
+#[cfg(test)]
+pub(super) fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Json>(bytes).is_ok()
+}
+
 fn from_json(value: Json) -> Value {
     match value {
         Json::Null => Value::Null,

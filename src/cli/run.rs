@@ -75,7 +75,8 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
         }
     };
     let secrets = Arc::new(Secrets::default());
-    let (output, end) = open_output(log.as_ref().ok(), &secrets).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
+    let (output, end) =
+        open_output(log.as_ref().ok(), &secrets).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
     let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
     environment.remove_stale_files();
     let reporter = Arc::new(reporter(&plan, &output, &environment));

@@ -68,16 +68,8 @@ pub struct Later {
 }
 
 /// What is known and refused.
-pub const LATER: &[Later] = &[
-    Later { table: "top", name: "artifact" },
-    Later { table: "top", name: "event_server" },
-    Later { table: "top", name: "browser_reload_server" },
-    Later { table: "top", name: "event" },
-    Later { table: "process", name: "events" },
-    Later { table: "hook", name: "events" },
-    Later { table: "action", name: "notify_reload" },
-    Later { table: "action", name: "publish_artifact" },
-];
+pub const LATER: &[Later] =
+    &[Later { table: "top", name: "artifact" }, Later { table: "action", name: "publish_artifact" }];
 
 /// The kinds of probes; each has a table `probe.KIND` of its own keys.
 pub const PROBE_KINDS: &[&str] = &["http", "state_key", "tcp", "exec", "output"];
@@ -93,6 +85,7 @@ pub const ACTIONS: &[&str] = &[
     "sleep_ms",
     "write_state",
     "log",
+    "notify_reload",
     "parallel",
 ];
 
@@ -121,6 +114,9 @@ pub const KEYS: &[Key] = &[
     key("top", "watch", Table, Required, "Watch groups, each `[watch.NAME]`; at least one."),
     key("top", "process", Table, NOTHING, "Long-lived children, each `[process.NAME]`."),
     key("top", "hook", Table, NOTHING, "One-shot children, each `[hook.NAME]`."),
+    key("top", "event_server", Table, NOTHING, "Where values are posted; there is a listener if the table is there or an event is declared."),
+    key("top", "event", Table, NOTHING, "Values that local clients may post, each `[event.NAME]`."),
+    key("top", "browser_reload_server", Table, NOTHING, "Where browsers listen; there is a listener if a workflow has a `notify_reload` step."),
     key("top", "workflow", Table, NOTHING, "Ordered steps, each `[workflow.NAME]`."),
 
     key("watcher", "kind", Word(&["native", "poll"]), Value("native"), "`native`: the system tells what changed. `poll`: the tree is compared at intervals."),
@@ -147,6 +143,7 @@ pub const KEYS: &[Key] = &[
     key("process", "stop_timeout_ms", FROM_0, Value("5000"), "How long it may take to end before it is killed; 0: killed at once."),
     key("process", "restart_delay_ms", FROM_1, Value("250"), "The wait before the first restart; doubles with each failure."),
     key("process", "restart_delay_max_ms", FROM_1, Value("30000"), "The longest wait before a restart."),
+    key("process", "events", Texts, Prose("all"), "Which events it may post; `[]`: none, and it gets no token."),
     key("process", "raw_output", Switch, Value("false"), "Whether its escape sequences and control characters pass unfiltered."),
 
     key("probe", "kind", Word(PROBE_KINDS), Required, "What is asked."),
@@ -176,8 +173,17 @@ pub const KEYS: &[Key] = &[
     key("hook", "observe", Table, NOTHING, "Polls the hook, and runs a workflow when a key that it captures has changed."),
     key("hook", "timeout_ms", FROM_1, Prose("none"), "How long it may take before it is stopped and counts as failed."),
     key("hook", "locks", Texts, Value("[]"), "What it writes and devloop cannot see; workflows that share a lock never run at the same time."),
+    key("hook", "events", Texts, Prose("all"), "Which events it may post; `[]`: none, and it gets no token."),
     key("observe", "workflow", Text, Required, "The workflow that runs."),
     key("observe", "interval_ms", FROM_1, Value("1000"), "The time from the end of one poll to the next."),
+
+    key("event_server", "bind", Text, Value("127.0.0.1:0"), "A loopback address with a port; port 0 is any that is free."),
+    key("event", "state_key", Text, Required, "The state key that an accepted value is written to."),
+    key("event", "workflow", Text, Required, "The workflow that runs when the value has changed; its `on_busy` may not be `skip`."),
+    key("event", "pattern", Text, Prose("none: any text"), "A regular expression that the value must match from its first to its last character; it must begin with `^` and end with `$`."),
+    key("event", "match", Word(&["whole", "search"]), Value("whole"), "`search`: the pattern need not be anchored, and a match anywhere in the value is enough."),
+    key("browser_reload_server", "bind", Text, Value("127.0.0.1:0"), "A loopback address with a port; port 0 is any that is free."),
+    key("browser_reload_server", "allow_origins", Texts, Value("[]"), "Origins that may listen beside those of this machine, as in `https://dev.example.com`."),
 
     key("workflow", "steps", Tables, Value("[]"), "What happens, in order; the first failure ends the run."),
     key("workflow", "triggers", Texts, Value("[]"), "Workflows that run after the last step, in order, depth first, each once in a run."),

@@ -1,11 +1,13 @@
 //! Spanned tables → plan. One file a section; each reports all it finds and goes on.
 
 mod command;
+mod event;
 mod hook;
 mod output;
 mod pattern;
 mod probe;
 mod process;
+mod server;
 mod watch;
 mod workflow;
 
@@ -17,7 +19,7 @@ use crate::reader::{Reader, Text};
 use crate::resolve::{self, Names, Sort};
 use crate::span::{self, Span};
 use crate::words;
-use devloop_core::names::{HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName};
+use devloop_core::names::{EventName, HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName};
 use devloop_core::plan::process::ProcessPlan;
 use devloop_core::plan::watch::{WatchPlan, WatcherKind, WatcherPlan};
 use devloop_core::plan::words::Words;
@@ -45,6 +47,8 @@ pub(crate) struct Lowering<'a> {
     edges: RefCell<Vec<Edge<'a>>>,
     /// Processes that some step waits for.
     awaited: RefCell<Vec<(&'a str, Span)>>,
+    /// Where events say what.
+    events: RefCell<Vec<event::EventPlaces>>,
     variables: RefCell<Vec<VariableUse>>,
     /// How many globs and regular expressions were met.
     patterns: Cell<usize>,
@@ -60,12 +64,16 @@ pub(crate) fn lower<'a>(table: &'a DeTable<'a>, place: &Place, bag: &'a Bag<'a>)
         root: root.clone().unwrap_or_else(|| place.folder.clone()),
         edges: RefCell::default(),
         awaited: RefCell::default(),
+        events: RefCell::default(),
         variables: RefCell::default(),
         patterns: Cell::new(0),
     };
-    let plan = lowering.plan(&mut top, place);
+    let mut plan = lowering.plan(&mut top, place);
+    let servers = lowering.servers(&mut top);
+    lowering.place_servers(&mut plan, servers);
     top.finish();
     lowering.check_graph(&plan.processes);
+    lowering.check_events(&plan);
     let mut variables = lowering.variables.into_inner();
     variables.sort_by_key(|used| used.span.start);
     (root.map(|_| plan), variables)
@@ -84,7 +92,7 @@ impl<'a> Lowering<'a> {
             processes: self.lowered(top, "process", ProcessName::new, Self::process),
             hooks: self.lowered(top, "hook", HookName::new, Self::hook),
             workflows: self.lowered(top, "workflow", WorkflowName::new, Self::workflow),
-            events: BTreeMap::new(),
+            events: self.lowered(top, "event", EventName::new, Self::event),
             event_server: None,
             reload_server: None,
         }
@@ -137,7 +145,11 @@ impl<'a> Lowering<'a> {
             return None;
         }
         let readers = entries.into_iter().filter_map(|(name, item)| {
-            resolve::check_name(self.bag, if section == "watch" { "watch group" } else { section }, &name);
+            match section {
+                "watch" => resolve::check_name(self.bag, "watch group", &name),
+                "event" => resolve::check_event_name(self.bag, &name),
+                _ => resolve::check_name(self.bag, section, &name),
+            };
             Some((name.value, Reader::of(self.bag, &item, section)?))
         });
         Some(readers.collect())

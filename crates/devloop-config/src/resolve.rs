@@ -15,6 +15,7 @@ pub(crate) enum Sort {
     Process,
     Hook,
     Workflow,
+    Event,
 }
 
 impl Sort {
@@ -24,6 +25,7 @@ impl Sort {
             Self::Process => "process",
             Self::Hook => "hook",
             Self::Workflow => "workflow",
+            Self::Event => "event",
         }
     }
 }
@@ -33,6 +35,7 @@ pub(crate) struct Names<'a> {
     processes: BTreeSet<&'a str>,
     hooks: BTreeSet<&'a str>,
     workflows: BTreeSet<&'a str>,
+    events: BTreeSet<&'a str>,
 }
 
 impl<'a> Names<'a> {
@@ -42,7 +45,12 @@ impl<'a> Names<'a> {
             let table = top.get(sort.section()).and_then(|section| section.get_ref().as_table());
             table.into_iter().flat_map(DeTable::keys).map(|key| key.get_ref().as_ref()).collect()
         };
-        Self { processes: section(Sort::Process), hooks: section(Sort::Hook), workflows: section(Sort::Workflow) }
+        Self {
+            processes: section(Sort::Process),
+            hooks: section(Sort::Hook),
+            workflows: section(Sort::Workflow),
+            events: section(Sort::Event),
+        }
     }
 
     fn all(&self, sort: Sort) -> &BTreeSet<&'a str> {
@@ -50,6 +58,7 @@ impl<'a> Names<'a> {
             Sort::Process => &self.processes,
             Sort::Hook => &self.hooks,
             Sort::Workflow => &self.workflows,
+            Sort::Event => &self.events,
         }
     }
 
@@ -91,21 +100,30 @@ pub(crate) fn as_key(name: &str) -> String {
 
 /// Reports a text that may not be a name. `what` is what it would name.
 pub(crate) fn check_name(bag: &Bag<'_>, what: &str, name: &Text<'_>) -> bool {
-    if is_name(name.value) {
-        return true;
-    }
+    is_name(name.value) || refuse_name(bag, what, name, "`_` `-` `.` `:` `/` `@`")
+}
+
+/// Reports a text that may not be the name of an event: events are segments of a path, and variables.
+pub(crate) fn check_event_name(bag: &Bag<'_>, name: &Text<'_>) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    (is_name(name.value) && name.value.bytes().all(is_allowed)) || refuse_name(bag, "event", name, "`_` `-`")
+}
+
+/// Reports a name; says false.
+fn refuse_name(bag: &Bag<'_>, what: &str, name: &Text<'_>, signs: &str) -> bool {
     let shown = words::quoted(name.value);
+    let article = if what == "event" { "an" } else { "a" };
     let (message, saying) = if name.value.is_empty() {
-        (format!("a {what} has an empty name"), "empty")
+        (format!("{article} {what} has an empty name"), "empty")
     } else if name.value.len() > NAME_BYTES_MAX {
         (format!("the name of {what} '{shown}' is longer than {NAME_BYTES_MAX} characters"), "too long")
     } else {
-        (format!("'{shown}' is no name for a {what}"), "not allowed in a name")
+        (format!("'{shown}' is no name for {article} {what}"), "not allowed in a name")
     };
     bag.add(
         Diagnostic::error(name.span.clone(), message)
             .saying(saying)
-            .hint(format!("use 1 to {NAME_BYTES_MAX} of the letters A-Z, a-z, digits, and `_` `-` `.` `:` `/` `@`")),
+            .hint(format!("use 1 to {NAME_BYTES_MAX} of the letters A-Z, a-z, digits, and {signs}")),
     );
     false
 }

@@ -135,7 +135,7 @@ pub(crate) fn wrong_type(item: &Item<'_>, expected: &str) -> Diagnostic {
 /// How to write the table that `path` must be.
 fn table_hint(path: &str) -> String {
     let (section, name) = path.split_once('.').unwrap_or((path, ""));
-    if !["watch", "process", "hook", "workflow"].contains(&section) {
+    if !["watch", "process", "hook", "event", "workflow"].contains(&section) {
         format!("write `[{path}]`")
     } else if name.is_empty() {
         format!("write `[{section}.NAME]`")

@@ -93,7 +93,8 @@ mod tests {
 
     fn told(events: &[&str], env: &[(&str, &str)]) -> (Option<Pass>, BTreeMap<String, String>) {
         let tokens = Rc::new(Tokens::new(Arc::default()));
-        let access = Access::new(Some("http://127.0.0.1:7".into()), Some("http://127.0.0.1:8/browser-events".into()), tokens);
+        let access =
+            Access::new(Some("http://127.0.0.1:7".into()), Some("http://127.0.0.1:8/browser-events".into()), tokens);
         let holder = Holder::Process("p".into(), Incarnation(1));
         let grant = Grant { holder, events: events.iter().map(|&name| name.into()).collect() };
         let mut env: Vec<(OsString, OsString)> = env.iter().map(|(name, value)| (name.into(), value.into())).collect();

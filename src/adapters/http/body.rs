@@ -94,7 +94,8 @@ impl Body {
         }
         if byte != b'\n' {
             self.line.push(byte);
-            let line_max = if matches!(self.state, State::Trailer(_)) { TRAILER_BYTES_MAX } else { CHUNK_LINE_BYTES_MAX };
+            let line_max =
+                if matches!(self.state, State::Trailer(_)) { TRAILER_BYTES_MAX } else { CHUNK_LINE_BYTES_MAX };
             return if self.line.len() > line_max { Err(Answer::BadRequest) } else { Ok(()) };
         }
         self.line.pop();

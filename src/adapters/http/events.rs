@@ -70,8 +70,7 @@ impl Events {
     /// The engine's verdict on a request.
     pub(super) fn decided(&self, request: RequestId, verdict: Verdict, run: Option<RunId>) {
         let Some(waiting) = self.waiting.borrow_mut().remove(&request) else { return };
-        let about =
-            About { who: Some(&waiting.who), event: Some(waiting.event.as_str()), value: Some(waiting.value) };
+        let about = About { who: Some(&waiting.who), event: Some(waiting.event.as_str()), value: Some(waiting.value) };
         self.records.decided(verdict, run, about);
         // The client may have left meanwhile; what was accepted stays accepted.
         let _ = waiting.verdict.send(verdict);

@@ -213,9 +213,8 @@ impl Found {
         if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
             return Err(Answer::BadRequest);
         }
-        let length = value
-            .iter()
-            .fold(0_u64, |length, digit| length.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+        let length =
+            value.iter().fold(0_u64, |length, digit| length.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
         if self.length.is_some_and(|earlier| earlier != length) {
             return Err(Answer::BadRequest);
         }

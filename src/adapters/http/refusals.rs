@@ -84,7 +84,12 @@ impl Records {
     /// A request was refused.
     pub(super) fn refused(&self, answer: Answer, about: About<'_>) {
         self.line(about, |out| {
-            let _ = write!(out, ",\"verdict\":\"refused\",\"status\":{},\"reason\":\"{}\"", answer.status(), answer.reason());
+            let _ = write!(
+                out,
+                ",\"verdict\":\"refused\",\"status\":{},\"reason\":\"{}\"",
+                answer.status(),
+                answer.reason()
+            );
         });
         self.warnings.add(format!("{} ({})", answer.reason(), answer.status()));
     }

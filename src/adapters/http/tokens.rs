@@ -160,8 +160,12 @@ mod tests {
         assert_eq!(distinct.len(), 1000);
         // Every one of the 192 bits is set in some and clear in others.
         for at in 4..TOKEN_BYTES {
-            let digits: Vec<u32> = distinct.iter().map(|token| char::from(token.as_bytes()[at]).to_digit(16).unwrap()).collect();
-            assert_eq!((digits.iter().fold(0, |or, digit| or | digit), digits.iter().fold(15, |and, digit| and & digit)), (15, 0));
+            let digits: Vec<u32> =
+                distinct.iter().map(|token| char::from(token.as_bytes()[at]).to_digit(16).unwrap()).collect();
+            assert_eq!(
+                (digits.iter().fold(0, |or, digit| or | digit), digits.iter().fold(15, |and, digit| and & digit)),
+                (15, 0)
+            );
         }
     }
 

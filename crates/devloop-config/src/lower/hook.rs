@@ -34,8 +34,9 @@ impl<'a> Lowering<'a> {
         let observe = self.observe(&mut reader, capture.as_ref());
         let timeout = reader.millis_if_any("timeout_ms");
         let locks = self.locks(&mut reader);
+        let events = self.granted(&mut reader);
         reader.finish();
-        Some(HookPlan { command: command?, output, capture: capture?, observe, timeout, locks, events: None })
+        Some(HookPlan { command: command?, output, capture: capture?, observe, timeout, locks, events })
     }
 
     fn capture(&self, reader: &mut Reader<'a>) -> Option<Capture> {

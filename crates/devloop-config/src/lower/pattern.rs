@@ -3,12 +3,16 @@
 use super::Lowering;
 use crate::diagnostic::Diagnostic;
 use crate::reader::Text;
+use devloop_core::plan::event::ValuePattern;
 use devloop_core::plan::output::Pattern;
 use regex::RegexBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 /// The largest compiled pattern, in bytes.
 const COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The largest compiled pattern of an event, in bytes: whoever posts chooses the value that it works on.
+const VALUE_COMPILED_BYTES_MAX: usize = 1024 * 1024;
 
 impl<'a> Lowering<'a> {
     /// A pattern that is searched for in one line.
@@ -19,7 +23,8 @@ impl<'a> Lowering<'a> {
         let regex = match RegexBuilder::new(text.value).size_limit(COMPILED_BYTES_MAX).build() {
             Ok(regex) => regex,
             Err(error) => {
-                self.bag.add(bad_pattern(text, &error));
+                let instead = "match more of the line and take the wanted part with `capture_group`";
+                self.bag.add(bad_pattern(text, &error, COMPILED_BYTES_MAX, instead));
                 return None;
             }
         };
@@ -32,18 +37,28 @@ impl<'a> Lowering<'a> {
         }
         Some(Pattern::new(regex))
     }
+
+    /// A pattern that a posted value is held against.
+    pub(super) fn compiled_value(&self, text: &Text<'a>, is_search: bool) -> Option<ValuePattern> {
+        if !self.may_compile(text) {
+            return None;
+        }
+        let compiled = ValuePattern::new(text.value, is_search, VALUE_COMPILED_BYTES_MAX);
+        let instead = "say what a value may be made of, as in '^[a-z0-9-]+$'";
+        compiled.map_err(|error| self.bag.add(bad_pattern(text, &error, VALUE_COMPILED_BYTES_MAX, instead))).ok()
+    }
 }
 
-fn bad_pattern(text: &Text<'_>, error: &regex::Error) -> Diagnostic {
+fn bad_pattern(text: &Text<'_>, error: &regex::Error, bytes_max: usize, instead: &'static str) -> Diagnostic {
     let words = error.to_string();
     let (reason, hint) = if let regex::Error::CompiledTooBig(_) = error {
-        let megabytes = COMPILED_BYTES_MAX / (1024 * 1024);
+        let megabytes = bytes_max / (1024 * 1024);
         (format!("it would take more than {megabytes} MiB"), "use smaller repetitions")
     } else {
         // The parser draws a frame of its own around the reason; ours points at the text.
         let reason = words.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&words);
         let hint = if reason.starts_with("look-around") || reason.starts_with("backreferences") {
-            "match more of the line and take the wanted part with `capture_group`"
+            instead
         } else {
             "repair it; in quotes like '…' a backslash stays a backslash, and `\\(` is a literal `(`"
         };

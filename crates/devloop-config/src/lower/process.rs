@@ -27,6 +27,7 @@ impl<'a> Lowering<'a> {
         let depends_on = self.depends_on(name, &mut reader);
         let contain = reader.choice("contain", &CONTAINS);
         let locks = self.locks(&mut reader);
+        let events = self.granted(&mut reader);
         let stop_signal = reader.choice("stop_signal", &StopSignal::NAMES);
         let stop_timeout = reader.millis("stop_timeout_ms");
         let (restart_delay, restart_delay_max) = self.restart_delays(&mut reader);
@@ -41,7 +42,7 @@ impl<'a> Lowering<'a> {
             depends_on,
             contain: contain?,
             locks,
-            events: None,
+            events,
             stop_signal: stop_signal?,
             stop_timeout,
             restart_delay,

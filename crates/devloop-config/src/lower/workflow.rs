@@ -18,7 +18,7 @@ const POLICIES: [(&str, OnBusy); 3] = [("queue", OnBusy::Queue), ("restart", OnB
 const STYLES: [(&str, MessageStyle); 2] = [("plain", MessageStyle::Plain), ("boxed", MessageStyle::Boxed)];
 
 /// The actions with the tables of their keys.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     ("start_process", "step.start_process"),
     ("stop_process", "step.stop_process"),
     ("restart_process", "step.restart_process"),
@@ -28,6 +28,7 @@ const TABLES: [(&str, &str); 10] = [
     ("sleep_ms", "step.sleep_ms"),
     ("write_state", "step.write_state"),
     ("log", "step.log"),
+    ("notify_reload", "step.notify_reload"),
     ("parallel", "step.parallel"),
 ];
 
@@ -95,6 +96,7 @@ impl<'a> Lowering<'a> {
                 let style = reader.choice("style", &STYLES);
                 message.zip(style).map(|(message, style)| Step::Log { message, style })
             }
+            "step.notify_reload" => Some(Step::NotifyReload),
             "step.parallel" => self.parallel(workflow, &mut reader, depth + 1),
             _ => self.process_step(table, &mut reader),
         };

@@ -94,7 +94,11 @@ fn a_process_is_what_its_table_says() {
             locks: {
                 dist,
             },
-            events: None,
+            events: Some(
+                {
+                    url,
+                },
+            ),
             stop_signal: Int,
             stop_timeout: 0ns,
             restart_delay: 100ms,
@@ -170,7 +174,9 @@ fn a_hook_is_what_its_table_says() {
             locks: {
                 dist,
             },
-            events: None,
+            events: Some(
+                {},
+            ),
         }
     "#]]
     .assert_debug_eq(&plan.hooks["slug"]);
@@ -192,6 +198,7 @@ fn steps_keep_their_order() {
             "log",
             "run_workflow",
             "sleep_ms",
+            "notify_reload",
             "parallel"
         ]
     );
@@ -252,4 +259,37 @@ fn variables_are_known_with_their_places() {
     // `$PORT` of the db is set by its own `env`, `$1` and `$DEVLOOP_STATE` belong to its script.
     let expected = [("process.db.command", "$HOME"), ("process.server.env.DATA", "${HOME}")];
     assert_eq!(uses, expected.map(|(key, written)| (key.to_owned(), written.to_owned())));
+}
+
+#[test]
+fn events_and_their_listeners_are_in_the_plan() {
+    let plan = plan(EVERY_KEY);
+    let url = &plan.events["url"];
+    assert_eq!((url.state_key.as_str(), url.workflow.as_str()), ("opened", "publish"));
+    assert!(url.accepts("posts/a-1") && !url.accepts("posts/a-1\n") && !url.accepts("x posts/a"));
+    assert!(plan.events["note"].accepts("1 a 2"));
+    assert_eq!(plan.event_server.unwrap().bind.to_string(), "127.0.0.1:7001");
+    let reload = plan.reload_server.as_ref().unwrap();
+    assert_eq!(reload.bind.to_string(), "[::1]:0");
+    assert_eq!(reload.allow_origins, ["http://app.test:8080", "https://dev.example.com"]);
+    let granted = |list: Option<&_>| plan.granted(list).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(granted(plan.processes["server"].events.as_ref()), ["url"]);
+    assert_eq!(granted(plan.processes["db"].events.as_ref()), ["note", "url"]);
+    assert_eq!(granted(plan.hooks["slug"].events.as_ref()), [""; 0]);
+}
+
+#[test]
+fn listeners_are_there_only_when_someone_needs_them() {
+    let listeners = |rest: &str| {
+        let plan = plan(&format!("root = \".\"\n[watch.w]\npaths = [\"a/\"]\n{rest}"));
+        (
+            plan.event_server.map(|server| server.bind.to_string()),
+            plan.reload_server.map(|server| server.bind.to_string()),
+        )
+    };
+    let default = Some("127.0.0.1:0".to_owned());
+    assert_eq!(listeners("[workflow.w]\n"), (None, None));
+    assert_eq!(listeners("[workflow.w]\n[event_server]\n"), (default.clone(), None));
+    assert_eq!(listeners("[workflow.w]\n[event.e]\nstate_key = \"k\"\nworkflow = \"w\"\n"), (default.clone(), None));
+    assert_eq!(listeners("[workflow.w]\nsteps = [{ action = \"notify_reload\" }]\n"), (None, default));
 }

@@ -1,10 +1,17 @@
 //! Values that local clients may post, and how far each is held.
 
-use crate::names::{StateKey, WorkflowName};
+use crate::names::{EventName, StateKey, WorkflowName};
 use regex::{Regex, RegexBuilder};
 
 /// The longest value that is taken, in bytes of UTF-8.
 pub const VALUE_BYTES_MAX: usize = 8 * 1024;
+
+/// The environment variable that holds the URL of an event: `DEVLOOP_EVENT_<NAME>_URL`, the name in upper case and `_`
+/// for all that is no letter or digit. No two events of a plan have the same.
+pub fn url_variable(event: &EventName) -> String {
+    let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    format!("DEVLOOP_EVENT_{}_URL", event.as_str().chars().map(upper).collect::<String>())
+}
 
 /// A `[event.NAME]`.
 #[derive(Clone, Debug, PartialEq)]
