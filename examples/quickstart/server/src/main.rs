@@ -45,11 +45,7 @@ fn answer(stream: &TcpStream) -> io::Result<()> {
     let mut words = request.split_whitespace();
     let (status, kind, body) = match (words.next(), words.next()) {
         (Some("GET"), Some(target)) => respond(target),
-        (Some(_), Some(_)) => (
-            "405 Method Not Allowed",
-            "text/plain",
-            "only GET\n".to_owned(),
-        ),
+        (Some(_), Some(_)) => ("405 Method Not Allowed", "text/plain", "only GET\n".to_owned()),
         _ => return Ok(()),
     };
     let mut out = stream;
@@ -66,20 +62,12 @@ fn respond(target: &str) -> (&'static str, &'static str, String) {
     if path == "/style.css" {
         return match fs::read_to_string("style.css") {
             Ok(style) => ("200 OK", "text/css", style),
-            Err(error) => (
-                "404 Not Found",
-                "text/plain",
-                format!("style.css: {error}\n"),
-            ),
+            Err(error) => ("404 Not Found", "text/plain", format!("style.css: {error}\n")),
         };
     }
     match read_page(path.trim_matches('/')) {
         Some(body) => ("200 OK", "text/html", page::around(&body)),
-        None => (
-            "404 Not Found",
-            "text/html",
-            page::around("<h1>No such page</h1>"),
-        ),
+        None => ("404 Not Found", "text/html", page::around("<h1>No such page</h1>")),
     }
 }
 

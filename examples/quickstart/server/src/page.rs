@@ -2,19 +2,31 @@
 
 /// The page with its head.
 pub fn around(body: &str) -> String {
+    let script = std::env::var("DEVLOOP_BROWSER_EVENTS_URL").map_or(String::new(), |url| listen(&url));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>quickstart</title>\n\
-         <link rel=\"stylesheet\" href=\"/style.css\">\n{body}\n</html>\n"
+         <link rel=\"stylesheet\" href=\"/style.css\">\n{body}\n{script}</html>\n"
+    )
+}
+
+/// Loads the page again when devloop says so, as soon as this server answers.
+fn listen(url: &str) -> String {
+    format!(
+        "<script>\n\
+         const stream = new EventSource(\"{}\");\n\
+         stream.onmessage = async () => {{\n\
+         \x20 while (!(await fetch(location.href).catch(() => null))) await new Promise((go) => setTimeout(go, 100));\n\
+         \x20 location.reload();\n\
+         }};\n\
+         </script>\n",
+        escape(url)
     )
 }
 
 /// Each block of lines between blank lines becomes a heading, a list or a paragraph.
 pub fn from_markdown(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
-    let blocks = text
-        .split("\n\n")
-        .map(str::trim)
-        .filter(|block| !block.is_empty());
+    let blocks = text.split("\n\n").map(str::trim).filter(|block| !block.is_empty());
     blocks.map(block).collect::<Vec<_>>().join("\n")
 }
 
@@ -24,9 +36,7 @@ fn block(text: &str) -> String {
         return format!("<h{level}>{}</h{level}>", inline(text[level..].trim()));
     }
     if text.lines().all(|line| line.starts_with("- ")) {
-        let items = text
-            .lines()
-            .map(|line| format!("<li>{}</li>", inline(&line[2..])));
+        let items = text.lines().map(|line| format!("<li>{}</li>", inline(&line[2..])));
         return format!("<ul>{}</ul>", items.collect::<String>());
     }
     format!("<p>{}</p>", inline(text))
@@ -49,10 +59,7 @@ fn links(text: &str) -> String {
     let Some((before, rest)) = text.split_once('[') else {
         return text.to_owned();
     };
-    match rest
-        .split_once("](")
-        .map(|(label, rest)| (label, rest.split_once(')')))
-    {
+    match rest.split_once("](").map(|(label, rest)| (label, rest.split_once(')'))) {
         Some((label, Some((address, rest)))) => {
             format!("{before}<a href=\"{address}\">{label}</a>{}", links(rest))
         }
@@ -61,8 +68,5 @@ fn links(text: &str) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
