@@ -1,0 +1,207 @@
+//! Browser reload in a real browser: a page of the quickstart, a page of another origin, and a stream that was away.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use e2e::{Project, programs, wait};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+/// What the browser is called; the continuous run installs it.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// A browser without a window. Dropping it ends it with all its processes.
+struct Browser {
+    child: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Opens a page; none if no browser is installed.
+    fn open(url: &str) -> Option<Self> {
+        let is_there = |name: &&&str| {
+            let version = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+            version.is_ok_and(|status| status.success())
+        };
+        let name = BROWSERS.iter().find(is_there)?;
+        let profile = tempfile::Builder::new().prefix("devloop-browser-").tempdir().unwrap();
+        let mut command = Command::new(name);
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-proxy-server",
+            "--host-resolver-rules=MAP *.example 127.0.0.1",
+            "--remote-debugging-port=0",
+        ]);
+        command.arg(format!("--user-data-dir={}", profile.path().display())).arg(url);
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Some(Self { child, _profile: profile })
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let group = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// What the test's own server was asked for: path and `Sec-Fetch-Dest`, in order.
+type Asked = Arc<Mutex<Vec<(String, String)>>>;
+
+/// The test's own server: counts what is asked for, serves its pages, passes the rest on to another server.
+struct Front {
+    address: String,
+    asked: Asked,
+}
+
+impl Front {
+    fn new(behind: Option<String>, page: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Asked::default();
+        let (seen, page) = (Arc::clone(&asked), page.to_owned());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (behind, page, seen) = (behind.clone(), page.clone(), Arc::clone(&seen));
+                std::thread::spawn(move || serve(&stream, behind.as_deref(), &page, &seen));
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// How many times a path was loaded as a page.
+    fn loads(&self, path: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|(asked, kind)| asked == path && kind == "document").count()
+    }
+
+    fn count(&self, path: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|(asked, _)| asked == path).count()
+    }
+}
+
+fn serve(stream: &TcpStream, behind: Option<&str>, page: &str, asked: &Asked) -> Option<()> {
+    let mut lines = BufReader::new(stream).lines();
+    let request = lines.next()?.ok()?;
+    let path = request.split(' ').nth(1)?.to_owned();
+    let mut kind = String::new();
+    for line in lines.map_while(Result::ok).take_while(|line| !line.is_empty()) {
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("sec-fetch-dest")
+        {
+            value.trim().clone_into(&mut kind);
+        }
+    }
+    let answer = match behind {
+        Some(behind) => {
+            let mut onward = TcpStream::connect(behind).ok()?;
+            write!(onward, "GET {path} HTTP/1.1\r\nHost: {behind}\r\nConnection: close\r\n\r\n").ok()?;
+            let mut answer = Vec::new();
+            onward.read_to_end(&mut answer).ok()?;
+            answer
+        }
+        None => format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+            page.len()
+        )
+        .into_bytes(),
+    };
+    // Told when it is served: whoever waits for it may rely on the page being on its way.
+    asked.lock().unwrap().push((path, kind));
+    (&mut &*stream).write_all(&answer).ok()
+}
+
+/// A copy of the quickstart on free ports, and the address of its server.
+fn quickstart() -> (Project, String) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart");
+    let project = Project::copy_of(programs!(), &source);
+    let (port, reload) = (wait::free_port(), wait::free_port());
+    let config = std::fs::read_to_string(project.path("devloop.toml")).unwrap();
+    let config = config.replace("4600", &port.to_string());
+    project.file("devloop.toml", &format!("{config}\n[browser_reload_server]\nbind = \"127.0.0.1:{reload}\"\n"));
+    (project, format!("127.0.0.1:{port}"))
+}
+
+fn edit(project: &Project, times: usize) {
+    project.file("content/about.md", &format!("# Edited\n\n{times} times.\n"));
+}
+
+#[test]
+fn an_edit_reloads_the_page_once_and_a_page_of_another_origin_learns_nothing() {
+    let (project, server) = quickstart();
+    let mut session = project.run();
+    let line = session.wait_for("listening for browser reload events at http://");
+    let stream = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
+    session.wait_for("process server is healthy at http://");
+    let front = Front::new(Some(server), "");
+    let stranger = Front::new(
+        None,
+        &format!(
+            "<script>const stream = new EventSource('{stream}');\
+             for (const kind of ['open', 'message', 'error']) \
+             stream.addEventListener(kind, () => fetch('/heard-' + kind));</script>"
+        ),
+    );
+    let Some(_browser) = Browser::open(&format!("http://{}/about", front.address)) else { return };
+    let port = stranger.address.split(':').nth(1).unwrap();
+    let Some(_other) = Browser::open(&format!("http://evil.example:{port}/")) else { return };
+    wait::until("the page is loaded", || (front.loads("/about") == 1).then_some(()));
+    wait::until("the stranger is refused", || (stranger.count("/heard-error") > 0).then_some(()));
+    session.wait_for("allow_origins");
+
+    // The page listens from its own time on: it is edited until it has heard of it, then once more.
+    let mut edits = 0;
+    wait::until("the page listens", || {
+        edits += 1;
+        edit(&project, edits);
+        session.wait_for_count("content: ", edits);
+        (front.loads("/about") > 1).then_some(())
+    });
+    let before = wait::until("no reload is on its way", || {
+        let loads = front.loads("/about");
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        (loads == front.loads("/about")).then_some(loads)
+    });
+    edit(&project, 1_000);
+    wait::until("the edit reloads the page", || (front.loads("/about") > before).then_some(()));
+    // What would be a second reload of the same edit is there before a reload of the next one.
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    assert_eq!(front.loads("/about"), before + 1, "{}", session.told());
+    assert_eq!((stranger.count("/heard-open"), stranger.count("/heard-message")), (0, 0));
+    assert!(session.stop().success(), "{}", session.told());
+}
+
+#[test]
+fn a_page_that_was_away_during_a_restart_reloads_when_the_stream_is_back() {
+    let (project, server) = quickstart();
+    let mut session = project.run();
+    session.wait_for("process server is healthy at http://");
+    let front = Front::new(Some(server), "");
+    let Some(_browser) = Browser::open(&format!("http://{}/about", front.address)) else { return };
+    wait::until("the page is loaded", || (front.loads("/about") > 0).then_some(()));
+    let mut edits = 0;
+    wait::until("the page listens", || {
+        edits += 1;
+        edit(&project, edits);
+        session.wait_for_count("content: ", edits);
+        (front.loads("/about") > 1).then_some(())
+    });
+    assert!(session.stop().success(), "{}", session.told());
+    let before = front.loads("/about");
+    edit(&project, 1_000);
+    let mut session = project.run();
+    session.wait_for("process server is healthy at http://");
+    wait::until("the page comes back", || (front.loads("/about") > before).then_some(()));
+    assert!(session.stop().success(), "{}", session.told());
+}
