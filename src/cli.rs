@@ -117,10 +117,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
 
 fn asked(matches: &ArgMatches) -> audit::Asked {
     let denied = matches.get_many::<String>("deny").into_iter().flatten();
-    audit::Asked {
-        is_json: matches.get_flag("json"),
-        denied: denied.filter_map(|name| Kind::named(name)).collect(),
-    }
+    audit::Asked { is_json: matches.get_flag("json"), denied: denied.filter_map(|name| Kind::named(name)).collect() }
 }
 
 /// Help and version go to stdout and are a success; anything else is a usage error.

@@ -24,10 +24,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("crates/devloop-core/src/view.rs", &["crate::names", "crate::moment", "crate::effect"]),
     ("crates/devloop-core/src/protocol.rs", &["crate::names", "crate::fact", "crate::effect"]),
     // What an input can reach is worked out from the plan alone: the engine is not asked, it is checked against it.
-    (
-        "crates/devloop-core/src/reach",
-        &["crate::names", "crate::template", "crate::plan", "crate::reach"],
-    ),
+    ("crates/devloop-core/src/reach", &["crate::names", "crate::template", "crate::plan", "crate::reach"]),
     ("crates/devloop-core/src/lib.rs", &[]),
     // Floor 1: the engine sees floor 0 and its own rooms.
     (

@@ -7,7 +7,11 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// A reload that was on its way would have been seen after this.
+const SETTLED_AFTER: Duration = Duration::from_millis(700);
 
 /// What the browser is called; the continuous run installs it.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -122,15 +126,32 @@ fn serve(stream: &TcpStream, behind: Option<&str>, page: &str, asked: &Asked) ->
     (&mut &*stream).write_all(&answer).ok()
 }
 
-/// A copy of the quickstart on free ports, and the address of its server.
-fn quickstart() -> (Project, String) {
+/// A copy of the quickstart on free ports, the address of its server, and the port of the reload stream.
+fn quickstart() -> (Project, String, u16) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/quickstart");
     let project = Project::copy_of(programs!(), &source);
     let (port, reload) = (wait::free_port(), wait::free_port());
     let config = std::fs::read_to_string(project.path("devloop.toml")).unwrap();
     let config = config.replace("4600", &port.to_string());
     project.file("devloop.toml", &format!("{config}\n[browser_reload_server]\nbind = \"127.0.0.1:{reload}\"\n"));
-    (project, format!("127.0.0.1:{port}"))
+    (project, format!("127.0.0.1:{port}"), reload)
+}
+
+/// How many connections to a port are open (proc(5): state 01 of `/proc/net/tcp`).
+fn listeners(port: u16) -> usize {
+    let local = format!(":{port:04X}");
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.filter(|fields| fields.len() > 3 && fields[1].ends_with(&local) && fields[3] == "01").count()
+}
+
+/// Waits until one page listens and has nothing left to load; gives the loads so far.
+fn settled(front: &Front, reload: u16) -> usize {
+    wait::until("the page listens and loads nothing", || {
+        let loads = front.loads("/about");
+        std::thread::sleep(SETTLED_AFTER);
+        (loads == front.loads("/about") && loads > 0 && listeners(reload) == 1).then_some(loads)
+    })
 }
 
 fn edit(project: &Project, times: usize) {
@@ -139,7 +160,7 @@ fn edit(project: &Project, times: usize) {
 
 #[test]
 fn an_edit_reloads_the_page_once_and_a_page_of_another_origin_learns_nothing() {
-    let (project, server) = quickstart();
+    let (project, server, reload) = quickstart();
     let mut session = project.run();
     let line = session.wait_for("listening for browser reload events at http://");
     let stream = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
@@ -160,45 +181,24 @@ fn an_edit_reloads_the_page_once_and_a_page_of_another_origin_learns_nothing() {
     wait::until("the stranger is refused", || (stranger.count("/heard-error") > 0).then_some(()));
     session.wait_for("allow_origins");
 
-    // The page listens from its own time on: it is edited until it has heard of it, then once more.
-    let mut edits = 0;
-    wait::until("the page listens", || {
-        edits += 1;
-        edit(&project, edits);
-        session.wait_for_count("content: ", edits);
-        (front.loads("/about") > 1).then_some(())
-    });
-    let before = wait::until("no reload is on its way", || {
-        let loads = front.loads("/about");
-        std::thread::sleep(std::time::Duration::from_millis(700));
-        (loads == front.loads("/about")).then_some(loads)
-    });
+    let before = settled(&front, reload);
     edit(&project, 1_000);
     wait::until("the edit reloads the page", || (front.loads("/about") > before).then_some(()));
     // What would be a second reload of the same edit is there before a reload of the next one.
-    std::thread::sleep(std::time::Duration::from_millis(700));
-    assert_eq!(front.loads("/about"), before + 1, "{}", session.told());
+    assert_eq!(settled(&front, reload), before + 1, "{}", session.told());
     assert_eq!((stranger.count("/heard-open"), stranger.count("/heard-message")), (0, 0));
     assert!(session.stop().success(), "{}", session.told());
 }
 
 #[test]
 fn a_page_that_was_away_during_a_restart_reloads_when_the_stream_is_back() {
-    let (project, server) = quickstart();
+    let (project, server, reload) = quickstart();
     let mut session = project.run();
     session.wait_for("process server is healthy at http://");
     let front = Front::new(Some(server), "");
     let Some(_browser) = Browser::open(&format!("http://{}/about", front.address)) else { return };
-    wait::until("the page is loaded", || (front.loads("/about") > 0).then_some(()));
-    let mut edits = 0;
-    wait::until("the page listens", || {
-        edits += 1;
-        edit(&project, edits);
-        session.wait_for_count("content: ", edits);
-        (front.loads("/about") > 1).then_some(())
-    });
+    let before = settled(&front, reload);
     assert!(session.stop().success(), "{}", session.told());
-    let before = front.loads("/about");
     edit(&project, 1_000);
     let mut session = project.run();
     session.wait_for("process server is healthy at http://");

@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn only_addresses_of_this_machine_are_targets() {
-        for good in ["http://127.0.0.1:80/events/a", "http://[::1]:8080/x", "http://localhost:1", "http://127.9.9.9:2/"] {
+        for good in ["http://127.0.0.1:80/events/a", "http://[::1]:8080/x", "http://localhost:1", "http://127.9.9.9:2/"]
+        {
             assert!(Target::parse(good).is_ok(), "{good}");
         }
         for bad in [

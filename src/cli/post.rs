@@ -88,15 +88,12 @@ fn refusal(status: u16) -> String {
             "the token is not valid (401): it dies with the child that it was made for, and with its session".to_owned()
         }
         403 => "the session refuses the address that it was called by (403)".to_owned(),
-        404 => {
-            "there is no such event, or this process or hook may not post to it (404); name it in its `events` list"
-                .to_owned()
-        }
+        404 => "there is no such event, or this process or hook may not post to it (404); name it in its `events` list"
+            .to_owned(),
         413 => "the value is too long (413)".to_owned(),
         429 => "too many wrong tokens were tried of late (429)".to_owned(),
-        500 => {
-            "the session cannot write its state file (500); nothing was changed, and posting again later works".to_owned()
-        }
+        500 => "the session cannot write its state file (500); nothing was changed, and posting again later works"
+            .to_owned(),
         503 => "the session is ending, or has too much to do (503)".to_owned(),
         status => format!("the session answered with status {status}"),
     }

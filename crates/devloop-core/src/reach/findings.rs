@@ -140,8 +140,9 @@ pub(super) fn of(plan: &Plan, folder: &Path, inputs: &[Reach]) -> Vec<Finding> {
     if !plan.events.is_empty() {
         let processes = plan.processes.iter().filter(|(_, process)| process.events.is_none());
         let hooks = plan.hooks.iter().filter(|(_, hook)| hook.events.is_none());
-        let places =
-            processes.map(|(name, _)| Place::Process(name.clone())).chain(hooks.map(|(name, _)| Place::Hook(name.clone())));
+        let places = processes
+            .map(|(name, _)| Place::Process(name.clone()))
+            .chain(hooks.map(|(name, _)| Place::Hook(name.clone())));
         found.extend(places.map(|place| Finding { kind: Kind::EveryEvent, place, problem: Problem::Plain }));
     }
     add_paths(plan, folder, &mut found);

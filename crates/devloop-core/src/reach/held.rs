@@ -220,7 +220,8 @@ impl Language {
                 before.entry(next).or_default().push(state);
             }
         }
-        let mut waiting: Vec<StateID> = left.iter().filter(|(_, count)| **count == 0).map(|(&state, _)| state).collect();
+        let mut waiting: Vec<StateID> =
+            left.iter().filter(|(_, count)| **count == 0).map(|(&state, _)| state).collect();
         let mut taken = 0;
         while let Some(state) = waiting.pop() {
             taken += 1;

@@ -67,13 +67,7 @@ pub(super) fn of(plan: &Plan, writes: &Keys) -> Vec<Reader> {
     }
 }
 
-fn look_at_steps(
-    workflow: &WorkflowName,
-    steps: &[Step],
-    at: &mut Vec<usize>,
-    keys: &Keys,
-    found: &mut Vec<Reader>,
-) {
+fn look_at_steps(workflow: &WorkflowName, steps: &[Step], at: &mut Vec<usize>, keys: &Keys, found: &mut Vec<Reader>) {
     let is_read = |template: &Template| template.keys().any(|key| keys.feed(key));
     for (index, step) in steps.iter().enumerate() {
         at.push(index);

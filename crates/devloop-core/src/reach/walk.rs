@@ -2,9 +2,9 @@
 
 use super::{Because, Keys, Reached, Source, captured};
 use crate::names::{HookName, ProcessName, StateKey, WorkflowName};
-use crate::plan::{Plan, is_reserved};
 use crate::plan::probe::{ProbeKind, ProbePlan};
 use crate::plan::workflow::Step;
+use crate::plan::{Plan, is_reserved};
 use std::collections::BTreeSet;
 
 /// A walk through a plan.

@@ -124,8 +124,7 @@ impl Life<'_> {
     }
 
     fn note(&mut self, now: Moment, effect: &Effect) {
-        let is_counted =
-            now >= Moment::ZERO + INPUT_AT || matches!(self.source, Source::Rule(..) | Source::Capture(_));
+        let is_counted = now >= Moment::ZERO + INPUT_AT || matches!(self.source, Source::Rule(..) | Source::Capture(_));
         let start = match effect {
             Effect::StartHook { task, hook, errand } => {
                 self.tasks.insert(*task, hook.clone());
@@ -185,7 +184,8 @@ fn draw(dice: &mut Dice) -> Plan {
         }
         let keys = ["k0", "k1", "r0", "shared", "o0"];
         let state_key = (*dice.pick(&keys)).into();
-        plan.events.insert(EventName::new(format!("e{number}")), Arc::new(EventPlan { state_key, workflow, pattern: None }));
+        plan.events
+            .insert(EventName::new(format!("e{number}")), Arc::new(EventPlan { state_key, workflow, pattern: None }));
     }
     plan
 }
