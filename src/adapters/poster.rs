@@ -88,8 +88,8 @@ impl Target {
         // An answer that comes before all was sent (a refusal) is an answer all the same.
         let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
         let mut answer = Vec::new();
-        let heard = stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer);
-        match (status_of(&answer), sent.and(heard.map(drop))) {
+        let end = stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer);
+        match (status_of(&answer), sent.and(end.map(drop))) {
             (Some(status), _) => Ok(status),
             (None, Err(error)) => Err(PostError::Broken(error)),
             (None, Ok(())) => Err(PostError::NoStatus),

@@ -200,7 +200,7 @@ impl Language {
         let mut buffer = [0; 4];
         characters
             .chars()
-            .flat_map(|character| {
+            .filter_map(|character| {
                 let bytes = character.encode_utf8(&mut buffer).as_bytes().to_vec();
                 self.ways.keys().filter_map(move |&state| self.through(state, &bytes)).min_by_key(Vec::len)
             })

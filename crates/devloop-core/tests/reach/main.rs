@@ -6,12 +6,15 @@
 #[path = "../sim/dice.rs"]
 mod dice;
 #[path = "../sim/faults.rs"]
+#[expect(dead_code, reason = "the simulation asks for more")]
 mod faults;
 #[path = "../sim/marks.rs"]
+#[expect(dead_code, reason = "the simulation asks for more")]
 mod marks;
 #[path = "../sim/plans.rs"]
 mod plans;
 #[path = "../sim/world.rs"]
+#[expect(dead_code, reason = "the simulation asks for more")]
 mod world;
 
 use devloop_core::effect::{Effect, Values};
@@ -33,7 +36,7 @@ use world::World;
 /// Plans in every `cargo test`.
 const SEEDS: u64 = 10_000;
 /// When the input comes.
-const INPUT_AT: Duration = Duration::from_millis(1000);
+const INPUT_AT: Duration = Duration::from_secs(1);
 /// How long what follows from it is looked at.
 const LOOKED_AT: Duration = Duration::from_millis(2500);
 
