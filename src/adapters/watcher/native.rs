@@ -10,6 +10,7 @@
 use super::batch::Batch;
 use super::inotify::{self, Event, Events, Inotify};
 use super::stamps::{Stamp, Status, wall_clock};
+use super::targets::is_below;
 use super::tree::{Look, Relative, Tree, join, name_of};
 use super::{Ears, Heard, Post, WatcherTrouble, polling};
 use devloop_core::fact::TouchKind;
@@ -75,7 +76,7 @@ pub(super) struct Native {
     /// New files of which nobody knows whether they are written or linked, and when to decide.
     linked: HashMap<Vec<u8>, Instant>,
     /// Files whose stamps are older than what has been said about them.
-    stale: Vec<Vec<u8>>,
+    stale: HashSet<Vec<u8>>,
     /// The queue was empty at this moment (nanoseconds since 1970), so all before it is known.
     known_until: i128,
     rules_changed: bool,
@@ -109,7 +110,7 @@ impl Native {
             events: Events::default(),
             written: HashSet::new(),
             linked: HashMap::new(),
-            stale: Vec::new(),
+            stale: HashSet::new(),
             known_until: 0,
             rules_changed: false,
             lost: Lost::default(),
@@ -254,7 +255,7 @@ impl Native {
             self.lost.root = true;
             return;
         }
-        self.tree.vanished(&mut self.eyes, path, &mut self.batch);
+        self.folder_vanished(path);
         self.folder_appeared(path);
     }
 
@@ -262,8 +263,19 @@ impl Native {
         if what.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
             self.folder_appeared(path);
         } else if what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
-            self.tree.vanished(&mut self.eyes, path, &mut self.batch);
+            self.folder_vanished(path);
+        } else if what.contains(ReadFlags::ATTRIB) && !self.tree.has(path) {
+            // It may have become readable.
+            self.folder_appeared(path);
         }
+    }
+
+    fn folder_vanished(&mut self, path: &[u8]) {
+        self.tree.vanished(&mut self.eyes, path, &mut self.batch);
+        // Nobody will hear the end of what was being written in it.
+        let batch = &mut self.batch;
+        self.written.retain(|written| !(is_below(written, path) && batch.touch(written, TouchKind::Settled)));
+        self.stale.retain(|stale| !is_below(stale, path));
     }
 
     fn folder_appeared(&mut self, path: &[u8]) {
@@ -280,7 +292,7 @@ impl Native {
             self.rules_changed = true;
         }
         if self.tree.follows(&path) {
-            return self.link_heard(what, &path);
+            self.link_heard(what, &path);
         }
         if what.contains(ReadFlags::MODIFY) {
             if self.batch.touch(&path, TouchKind::Writing) {
@@ -292,7 +304,12 @@ impl Native {
                 self.linked.insert(path.clone(), Instant::now() + LINKED_WAIT);
                 self.written.insert(path);
             }
-        } else if is_gone || what.contains(ReadFlags::MOVED_TO) {
+        } else if is_gone {
+            self.written.remove(&path);
+            self.stale.remove(&path);
+            self.tree.forget(&path);
+            self.batch.touch(&path, TouchKind::Settled);
+        } else if what.contains(ReadFlags::MOVED_TO) {
             self.written.remove(&path);
             self.settled(path);
         } else if what.contains(ReadFlags::CLOSE_WRITE) {
@@ -307,14 +324,14 @@ impl Native {
     /// A symlink that a pattern names as a folder.
     fn link_heard(&mut self, what: ReadFlags, path: &[u8]) {
         if what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM | ReadFlags::CREATE | ReadFlags::MOVED_TO) {
-            self.tree.vanished(&mut self.eyes, path, &mut self.batch);
+            self.folder_vanished(path);
             self.folder_appeared(path);
         }
     }
 
     fn settled(&mut self, path: Vec<u8>) {
         if self.batch.touch(&path, TouchKind::Settled) {
-            self.stale.push(path);
+            self.stale.insert(path);
         }
     }
 
