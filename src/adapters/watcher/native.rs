@@ -33,6 +33,15 @@ const ROUND_TIME: Duration = Duration::from_millis(5);
 /// How long the start may take to look at files; the rest are looked at afterwards.
 const STAMP_TIME: Duration = Duration::from_millis(3);
 
+/// After so many turns with hardly a pause between them, a burst is on, and events are let come together.
+const BURST_TURNS: u32 = 16;
+
+/// The longest pause inside a burst.
+const BURST_PAUSE: Duration = Duration::from_millis(2);
+
+/// How long events are let come together in a burst. A single save never waits for this.
+const BURST_WAIT: Duration = Duration::from_millis(1);
+
 /// Folders whose files are looked at between two looks at the queue. Fewer than that are looked at without delay.
 const STAMP_FOLDERS: usize = 64;
 
@@ -75,6 +84,8 @@ pub(super) struct Native {
     written: HashSet<Vec<u8>>,
     /// New files of which nobody knows whether they are written or linked, and when to decide.
     linked: HashMap<Vec<u8>, Instant>,
+    /// Turns in a row with hardly a pause between them, and when the last one ended.
+    burst: (u32, Instant),
     /// Files whose stamps are older than what has been said about them.
     stale: HashSet<Vec<u8>>,
     /// The queue was empty at this moment (nanoseconds since 1970), so all before it is known.
@@ -110,6 +121,7 @@ impl Native {
             events: Events::default(),
             written: HashSet::new(),
             linked: HashMap::new(),
+            burst: (0, Instant::now()),
             stale: HashSet::new(),
             known_until: 0,
             rules_changed: false,
@@ -138,7 +150,10 @@ impl Native {
         let mut sources = [PollFd::new(&queue, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
         // An interrupted wait is a turn with nothing to do.
         let _ = poll(&mut sources, timeout.as_ref());
-        sources[1].revents().is_empty()
+        let is_ended = !sources[1].revents().is_empty();
+        let (turns, last) = self.burst;
+        self.burst.0 = if last.elapsed() < BURST_PAUSE { turns.saturating_add(1) } else { 0 };
+        if turns < BURST_TURNS || is_ended { !is_ended } else { polling::is_quiet(ended, BURST_WAIT) }
     }
 
     /// When there is something to do without an event.
@@ -152,6 +167,12 @@ impl Native {
     /// Hears all that waits, says it, and looks at what is due.
     pub(super) fn turn(&mut self) {
         self.hear();
+        self.work();
+        self.burst.1 = Instant::now();
+    }
+
+    /// What a turn does with what was heard.
+    fn work(&mut self) {
         self.settle_linked();
         if self.rules_changed {
             self.rules_changed = false;
