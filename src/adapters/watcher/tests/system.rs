@@ -28,7 +28,7 @@ fn after_lost_events_every_difference_is_found_and_nothing_else() {
     stage.file("one/same", "s").file("one/gone", "g").file("one/changed", "c").file("two/deep/gone/a.txt", "a");
     // A file that changed long before is older than any stamp of the lost moment.
     stage.sh("touch -d '2001-01-01' one/same");
-    std::thread::sleep(Duration::from_millis(40));
+    stage.until_past("one/same");
     let post = stage.post();
     let eyes = Inotify::new(&stage.root, Duration::from_millis(20), usize::MAX).unwrap();
     let mut native = Native::new(post, eyes);
@@ -42,10 +42,11 @@ fn after_lost_events_every_difference_is_found_and_nothing_else() {
     assert_eq!(seen.iter().map(|touch| touch.path.as_ref()).collect::<BTreeSet<_>>(), BTreeSet::from(paths));
     assert_eq!(stage.troubles, [WatcherTrouble::Overflow]);
     // New folders are watched from then on, and a second rescan finds nothing.
+    stage.until_past("two/new/er/b.txt");
+    native.turn();
     native.lose_events();
-    std::thread::sleep(Duration::from_millis(40));
     native.turn();
-    native.turn();
+    assert!(stage.heard.try_iter().all(|heard| heard == Heard::Trouble(WatcherTrouble::Overflow)));
     stage.sh("echo > two/new/er/c.txt");
     native.turn();
     stage.until_settled(&["two/new/er/c.txt"]);
@@ -117,6 +118,14 @@ fn a_root_that_is_moved_away_and_back_is_seen() {
 }
 
 impl Stage {
+    /// Waits until the clock of the file system has left the last change of a file behind.
+    fn until_past(&self, path: &str) {
+        let changed = stamps::Status::of(&self.at(path)).unwrap().ctime;
+        while stamps::wall_clock() < changed + 50_000_000 {
+            std::thread::yield_now();
+        }
+    }
+
     fn sh_in_parent(&self, script: &str) {
         let parent = self.root.parent().unwrap();
         assert!(Command::new("sh").args(["-euc", script]).current_dir(parent).status().unwrap().success());
@@ -188,7 +197,7 @@ fn hints_of_other_systems_are_compared() {
     assert!(stamps::Status::of(&stage.at("src/mode")).is_ok());
 }
 
-/// A small generator (SplitMix64), so that a failure can be repeated.
+/// A small generator (`SplitMix64`), so that a failure can be repeated.
 struct Dice(u64);
 
 impl Dice {
