@@ -66,3 +66,33 @@ pub fn get(address: &str, path: &str) -> Option<String> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
 }
+
+/// Waits until nothing is left of the sessions of a project: no process has its `DEVLOOP_ROOT` or works in its folder.
+pub fn nothing_left(root: &Path) {
+    let began = Instant::now();
+    loop {
+        let left = left_of(root);
+        if left.is_empty() {
+            return;
+        }
+        assert!(began.elapsed() < DEADLINE, "something is left of {}: {left:?}", root.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Processes that belong to the sessions of a project, each with its command line.
+pub fn left_of(root: &Path) -> Vec<String> {
+    let variable = format!("DEVLOOP_ROOT={}\0", root.display());
+    let mut left = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        let has_variable = environment.windows(variable.len()).any(|part| part == variable.as_bytes());
+        let works_there = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(root));
+        if pid != std::process::id() && (has_variable || works_there) && is_alive(pid) {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            left.push(format!("{pid} {}", String::from_utf8_lossy(&command).replace('\0', " ")));
+        }
+    }
+    left
+}
