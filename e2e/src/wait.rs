@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up on it. Generous: it is only reached when something is broken.
@@ -50,9 +51,19 @@ pub fn pid(path: &Path) -> u32 {
     until(&format!("{} holds a pid", path.display()), || std::fs::read_to_string(path).ok()?.trim().parse().ok())
 }
 
-/// A loopback port that nobody listens on.
+/// A loopback port that nobody listens on, never the same twice, and none that the system gives to somebody else in
+/// passing (`ip_local_port_range` in ip(7) begins at 32768).
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 12_000;
+    const PORTS: u32 = 20_000;
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(211).wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(FIRST + number).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The body of a GET, if the server answers with 200.

@@ -83,9 +83,6 @@ url = "http://{address}/"
 expect_body = "all is well"
 interval_ms = 5
 timeout_ms = 30000
-[process.other]
-command = ["PUPPET", "hang"]
-readiness = {{ kind = "exec", command = ["false"] }}
 "#
     ));
     project.file("body", "all is well so far");
