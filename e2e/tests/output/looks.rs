@@ -65,10 +65,8 @@ fn raw_output_lets_everything_through() {
         r#"
 [process.painter]
 command = ["PUPPET", "print", "<\u001b[2J\u001b[31m\u0007>", "print", "over", "hang"]
-output = { raw_output = true }
-"#
-        .replace("output = { raw_output = true }", "raw_output = true")
-        .as_str(),
+raw_output = true
+"#,
     );
     let lines = painted(&project);
     assert_eq!(lines[0], "[puppet painter] <\x1b[2J\x1b[31m\x07>");
