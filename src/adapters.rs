@@ -9,6 +9,7 @@ pub mod hook;
 pub mod interrupts;
 pub mod json;
 pub mod launch;
+pub mod own_files;
 pub mod output;
 pub mod probe;
 pub mod process;
@@ -97,7 +98,10 @@ impl Adapters {
             }
             watcher::Heard::Began => facts.send(Fact::WatchingBegan),
             watcher::Heard::Touched(touches) => changes.send_from_thread(Fact::PathsTouched(touches)),
-            watcher::Heard::Trouble(trouble) => reporter.line("watcher", Level::Warn, &trouble.to_string()),
+            watcher::Heard::Trouble(trouble) => {
+                let hint = trouble.hint().map_or(String::new(), |hint| format!("; {hint}"));
+                reporter.line("watcher", Level::Warn, &format!("{trouble}{hint}"));
+            }
         });
         match Watcher::start(Arc::clone(&self.plan), self.own_files.clone(), heard) {
             Ok(watcher) => self.watcher = Some(watcher),

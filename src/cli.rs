@@ -52,7 +52,10 @@ pub fn command() -> Command {
         )
 }
 
-/// Parses the command line and runs what it asks for.
+/// How a failure of `run` begins (fixed; scripts wait for it).
+const RUN_FAILED: &str = "devloop run failed";
+
+/// Parses the command line and runs what it asks for; a failure is told on stderr.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     let matches = match command().try_get_matches_from(args) {
         Ok(matches) => matches,
@@ -63,12 +66,20 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
         Some("never") => ColorChoice::Never.write_global(),
         _ => ColorChoice::Auto.write_global(),
     }
-    match matches.subcommand() {
-        Some(("run", matches)) => run::main(config_path(matches)),
-        Some(("validate", matches)) => validate::main(config_path(matches)),
-        Some(("docs", matches)) => docs::main(matches.get_one::<String>("topic").map(String::as_str)),
-        _ => Err(Failure::Usage),
+    let (beginning, result) = match matches.subcommand() {
+        Some(("run", matches)) => (RUN_FAILED, run::main(config_path(matches))),
+        Some(("validate", matches)) => ("devloop validate failed", validate::main(config_path(matches))),
+        Some(("docs", matches)) => {
+            ("devloop docs failed", docs::main(matches.get_one::<String>("topic").map(String::as_str)))
+        }
+        _ => ("devloop", Err(Failure::Usage)),
+    };
+    if let Err(failure) = &result
+        && !failure.is_told()
+    {
+        complain(&format!("{beginning}: {failure}\n"));
     }
+    result
 }
 
 /// Help and version go to stdout and are a success; anything else is a usage error.
@@ -101,6 +112,6 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Writes to stderr; nobody is left to tell when that fails.
-pub fn complain(text: &str) {
+fn complain(text: &str) {
     drop(std::io::stderr().lock().write_all(text.as_bytes()));
 }

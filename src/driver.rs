@@ -33,10 +33,11 @@ async fn next(inbox: &mut Inbox, engine: &Engine, clock: &impl Clock) -> Fact {
             None => std::future::pending().await,
         }
     };
+    let (urgent, ordinary) = inbox.lanes();
     tokio::select! {
         biased;
-        fact = inbox.urgent() => fact,
+        fact = urgent => fact,
         () = sleep => Fact::DeadlineReached,
-        fact = inbox.ordinary() => fact,
+        fact = ordinary => fact,
     }
 }

@@ -43,7 +43,7 @@ pub enum Failure {
     /// `devloop run` could not begin; the text says why and what to do.
     CannotBegin(String),
     /// The session ended because something failed; it has been told.
-    SessionFailed(String),
+    SessionFailed,
     /// stdout or stderr could not be written.
     CannotWrite(std::io::Error),
     /// The command line makes no sense; it has been told.
@@ -51,6 +51,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether the user has heard of it already.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::SessionFailed | Self::Usage)
+    }
+
     /// The exit code.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
@@ -60,7 +65,7 @@ impl Failure {
             | Self::Rejected { .. }
             | Self::UnknownTopic { .. }
             | Self::CannotBegin(_)
-            | Self::SessionFailed(_)
+            | Self::SessionFailed
             | Self::CannotWrite(_) => FAILED,
         })
     }
@@ -83,7 +88,8 @@ impl fmt::Display for Failure {
             Self::UnknownTopic { topic, nearest: None } => {
                 write!(f, "there is no topic '{topic}'; `devloop docs` lists them")
             }
-            Self::CannotBegin(why) | Self::SessionFailed(why) => f.write_str(why),
+            Self::CannotBegin(why) => f.write_str(why),
+            Self::SessionFailed => f.write_str("the session failed"),
             Self::CannotWrite(error) => write!(f, "cannot write the output: {error}"),
             Self::Usage => f.write_str("the command line makes no sense"),
         }

@@ -19,11 +19,6 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     match cli::main(std::env::args_os()) {
         Ok(()) => ExitCode::from(failure::SUCCESS),
-        Err(failure) => {
-            if !matches!(failure, failure::Failure::Usage) {
-                cli::complain(&format!("devloop: {failure}\n"));
-            }
-            failure.exit_code()
-        }
+        Err(failure) => failure.exit_code(),
     }
 }

@@ -84,9 +84,18 @@ impl Reporter {
     }
 
     fn write(&self, part: &str, level: Level, message: &str) {
-        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let time = now();
         self.sink.line(line(part, level, &time, message, self.colors), line(part, level, &time, message, false));
     }
+}
+
+/// A warning as an engine line without colours, for rooms that write it themselves.
+pub fn warning(part: &str, message: &str) -> String {
+    line(part, Level::Warn, &now(), message, false)
+}
+
+fn now() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
 }
 
 /// An engine line: `[devloop PART] LEVEL TIME message` (fixed in shape; scripts read it).

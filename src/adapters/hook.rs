@@ -40,19 +40,13 @@ impl Hooks {
         let Some(plan) = self.plan.hooks.get(hook).cloned() else { return };
         let facts = self.facts.clone();
         let finish = move |outcome| facts.send(Fact::HookFinished { task, outcome });
-        let (ours, files) = match self.launcher.environment().of_hook(errand) {
-            Ok(ours) => ours,
-            Err(failure) => return finish(HookOutcome::StartFailed(failure)),
-        };
-        let manner = Manner { ours, stdin: Stdin::Null, contain: Contain::Group };
-        match self.launch(&plan, hook, manner) {
+        let manner = Manner { errand, key_prefix: "", stdin: Stdin::Null, contain: Contain::Group };
+        match self.launch(&plan, hook, &manner) {
             Ok(launched) => {
                 self.running.insert(task, launched.child.control());
                 let launcher = self.launcher.clone();
                 self.tasks.spawn_local(async move {
                     finish(follow(launched, &plan, &launcher).await);
-                    // The hook may have read it to its end.
-                    drop(files);
                     task
                 });
             }
@@ -74,7 +68,7 @@ impl Hooks {
         }
     }
 
-    fn launch(&self, plan: &Arc<HookPlan>, hook: &HookName, manner: Manner) -> Result<Launched, StartFailure> {
+    fn launch(&self, plan: &Arc<HookPlan>, hook: &HookName, manner: &Manner<'_>) -> Result<Launched, StartFailure> {
         self.launcher.launch(&plan.command, manner, |stdout, stderr| ChildStreams {
             label: format!("{} {hook}", plan.command.program_name()),
             stdout,
@@ -91,7 +85,8 @@ impl Hooks {
 }
 
 async fn follow(launched: Launched, plan: &HookPlan, launcher: &Launcher) -> HookOutcome {
-    let Launched { mut child, streams } = launched;
+    // The list of changed files is kept until the hook has ended.
+    let Launched { mut child, streams, changed_files: _files } = launched;
     let end = ended(&mut child).await;
     let drained = launcher.drain(streams).await;
     match end {

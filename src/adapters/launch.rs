@@ -1,8 +1,10 @@
 //! Tool of process, hook and probe: a command of the plan becomes a child with its output attached.
 
-use crate::adapters::environment::{Environment, Resolved};
+use crate::adapters::environment::{ChangedFilesFile, Environment, Resolved};
 use crate::adapters::guardian::{self, Child, Contain, Guardian, Launch, Report, Stdin, Step};
 use crate::adapters::output::{ChildStreams, Drained, Output, StreamsId};
+use crate::env_vars;
+use devloop_core::effect::Errand;
 use devloop_core::fact::{ExitStatus, StartFailure};
 use devloop_core::plan::command::CommandPlan;
 use std::ffi::{OsStr, OsString};
@@ -10,6 +12,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Starts children.
@@ -17,14 +20,16 @@ use tokio::sync::oneshot;
 pub struct Launcher {
     guardian: Rc<Guardian>,
     output: Output,
-    environment: Rc<Environment>,
+    environment: Arc<Environment>,
     root: PathBuf,
 }
 
 /// What a child is to be, beside its command.
-pub struct Manner {
-    /// Variables of devloop's own, after all others.
-    pub ours: Vec<(OsString, OsString)>,
+pub struct Manner<'a> {
+    /// What it is told about why it runs.
+    pub errand: &'a Errand,
+    /// What comes before `command[1]` where a failure names a key: `readiness.` for a probe.
+    pub key_prefix: &'static str,
     /// What it reads.
     pub stdin: Stdin,
     /// What belongs to it.
@@ -37,11 +42,13 @@ pub struct Launched {
     pub child: Child,
     /// Its output.
     pub streams: StreamsId,
+    /// A long list of changed files; kept until the child has ended.
+    pub changed_files: Option<ChangedFilesFile>,
 }
 
 impl Launcher {
     /// A launcher for one session.
-    pub fn new(guardian: Rc<Guardian>, output: Output, environment: Rc<Environment>, root: &Path) -> Self {
+    pub fn new(guardian: Rc<Guardian>, output: Output, environment: Arc<Environment>, root: &Path) -> Self {
         Self { guardian, output, environment, root: root.to_path_buf() }
     }
 
@@ -59,36 +66,41 @@ impl Launcher {
     pub fn launch(
         &self,
         command: &CommandPlan,
-        manner: Manner,
+        manner: &Manner<'_>,
         streams: impl FnOnce(OwnedFd, OwnedFd) -> ChildStreams,
     ) -> Result<Launched, StartFailure> {
-        let resolved = self.environment.resolve(command)?;
+        let resolved = self.environment.resolve(command, manner.key_prefix, manner.errand)?;
         let pipes = pipe().and_then(|stdout| Ok((stdout, pipe()?)));
         let ((stdout, stdout_end), (stderr, stderr_end)) =
             pipes.map_err(|error| refused("pipes for its output cannot be made", &error))?;
-        let child = self.start(&resolved, manner, stdout_end, stderr_end)?;
+        let (child, changed_files) = self.start(resolved, manner, stdout_end, stderr_end)?;
         let streams = self.output.attach(streams(stdout, stderr));
-        Ok(Launched { child, streams })
+        Ok(Launched { child, streams, changed_files })
     }
 
     /// Starts a command whose output nobody reads.
-    pub fn launch_unheard(&self, command: &CommandPlan, manner: Manner) -> Result<Child, StartFailure> {
-        let resolved = self.environment.resolve(command)?;
+    pub fn launch_unheard(&self, command: &CommandPlan, manner: &Manner<'_>) -> Result<Child, StartFailure> {
+        let resolved = self.environment.resolve(command, manner.key_prefix, manner.errand)?;
         let null = || rustix::fs::open("/dev/null", rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty());
         let ends = null().and_then(|stdout| Ok((stdout, null()?)));
         let (stdout, stderr) = ends.map_err(|error| refused("/dev/null cannot be opened", &error.into()))?;
-        self.start(&resolved, manner, stdout, stderr)
+        self.start(resolved, manner, stdout, stderr).map(|(child, _)| child)
     }
 
-    fn start(&self, resolved: &Resolved, manner: Manner, stdout: OwnedFd, stderr: OwnedFd) -> Result<Child, StartFailure> {
-        let program = resolved.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
-        let mut env = resolved.env.clone();
-        env.extend(manner.ours);
-        let path = env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
+    fn start(
+        &self,
+        resolved: Resolved,
+        manner: &Manner<'_>,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
+    ) -> Result<(Child, Option<ChangedFilesFile>), StartFailure> {
+        let Resolved { argv, env, cwd, changed_files, .. } = resolved;
+        let program = argv.first().map_or(OsStr::new(""), OsString::as_os_str);
+        let path = env.iter().find(|(name, _)| name == env_vars::PATH).map(|(_, value)| value.as_os_str());
         let launch = Launch {
-            program: guardian::candidates(program, path, &self.root, &resolved.cwd),
-            argv: resolved.argv.clone(),
-            cwd: resolved.cwd.clone(),
+            program: guardian::candidates(program, path, &self.root, &cwd),
+            argv,
+            cwd,
             stdin: manner.stdin,
             contain: manner.contain,
             marker: None,
@@ -96,7 +108,8 @@ impl Launcher {
             stderr,
             env,
         };
-        self.guardian.launch(launch).map_err(|error| refused("the guardian cannot be asked", &error))
+        let child = self.guardian.launch(launch).map_err(|error| refused("the guardian cannot be asked", &error))?;
+        Ok((child, changed_files))
     }
 
     /// Reads what a dead child has left in its pipes, shows it, and gives back what was captured.

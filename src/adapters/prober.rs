@@ -48,12 +48,12 @@ impl Prober {
         let Some(plan) = self.plan.processes.get(process).cloned() else { return };
         let (launcher, facts) = (self.launcher.clone(), self.facts.clone());
         let attempt = self.tasks.spawn_local(async move {
-            let probe = match role {
-                ProbeRole::Readiness => plan.readiness.as_ref(),
-                ProbeRole::Liveness => plan.liveness.as_ref(),
+            let (probe, prefix) = match role {
+                ProbeRole::Readiness => (plan.readiness.as_ref(), "readiness."),
+                ProbeRole::Liveness => (plan.liveness.as_ref(), "liveness."),
             };
             if let Some(probe) = probe {
-                let answer = attempt(&probe.kind, expect_body.as_deref(), within, &launcher).await;
+                let answer = attempt(&probe.kind, prefix, expect_body.as_deref(), within, &launcher).await;
                 facts.send(Fact::ProbeAnswered { task, answer });
             }
             task
@@ -69,33 +69,42 @@ impl Prober {
     }
 }
 
-async fn attempt(kind: &ProbeKind, expect_body: Option<&str>, within: Duration, launcher: &Launcher) -> ProbeAnswer {
+async fn attempt(
+    kind: &ProbeKind,
+    prefix: &'static str,
+    expect_body: Option<&str>,
+    within: Duration,
+    launcher: &Launcher,
+) -> ProbeAnswer {
     match kind {
-        ProbeKind::Http { url, .. } => match resolved(url, launcher.environment()) {
+        ProbeKind::Http { url, .. } => match resolved(url, &format!("{prefix}url"), launcher.environment()) {
             Ok(url) => probe::attempt_http(&url, expect_body, within).await,
             Err(answer) => answer,
         },
-        ProbeKind::Tcp { address } => match resolved(address, launcher.environment()) {
+        ProbeKind::Tcp { address } => match resolved(address, &format!("{prefix}address"), launcher.environment()) {
             Ok(address) => probe::attempt_tcp(&address, within).await,
             Err(answer) => answer,
         },
-        ProbeKind::Exec { command } => attempt_exec(command, within, launcher).await,
+        ProbeKind::Exec { command } => attempt_exec(command, prefix, within, launcher).await,
         // The engine answers these itself.
         ProbeKind::StateKey { .. } | ProbeKind::Output { .. } => ProbeAnswer::Well,
     }
 }
 
-fn resolved(words: &Words, environment: &Environment) -> Result<String, ProbeAnswer> {
-    environment
-        .resolve_words(words)
-        .map_err(|unset| ProbeAnswer::Unwell(format!("the variable {} is not set in devloop's environment", unset.name)))
+fn resolved(text: &Words, key: &str, environment: &Environment) -> Result<String, ProbeAnswer> {
+    environment.resolve_words(text, key).map_err(|failure| ProbeAnswer::Unwell(words(&failure)))
 }
 
 /// The command's output is not shown: it says the same every few hundred milliseconds.
-async fn attempt_exec(command: &CommandPlan, within: Duration, launcher: &Launcher) -> ProbeAnswer {
-    let ours = launcher.environment().of_process();
-    let manner = Manner { ours, stdin: Stdin::Null, contain: Contain::Group };
-    let mut child = match launcher.launch_unheard(command, manner) {
+async fn attempt_exec(
+    command: &CommandPlan,
+    key_prefix: &'static str,
+    within: Duration,
+    launcher: &Launcher,
+) -> ProbeAnswer {
+    let errand = Environment::startup_errand();
+    let manner = Manner { errand: &errand, key_prefix, stdin: Stdin::Null, contain: Contain::Group };
+    let mut child = match launcher.launch_unheard(command, &manner) {
         Ok(child) => child,
         Err(failure) => return ProbeAnswer::Unwell(words(&failure)),
     };

@@ -1,5 +1,6 @@
 //! One life of a process after another: started, captures, exited, gone, in that order.
 
+use crate::adapters::environment::Environment;
 use crate::adapters::guardian::{Child, Contain, Control, Report, Stdin, StopSignal};
 use crate::adapters::launch::{Launched, Launcher, Manner, start_failure, status};
 use crate::adapters::output::{BodyStyle, ChildStreams, Extract, Heard, Rule, StreamsId};
@@ -82,7 +83,8 @@ impl Processes {
             return Err(StartFailure::AddressInUse { address });
         }
         let manner = Manner {
-            ours: self.launcher.environment().of_process(),
+            errand: &Environment::startup_errand(),
+            key_prefix: "",
             stdin: Stdin::Open,
             contain: match plan.contain {
                 PlannedContain::Tree => Contain::Tree,
@@ -94,7 +96,7 @@ impl Processes {
         let patterns = roles.iter().map(|(_, pattern)| pattern.clone()).collect();
         let roles: Vec<ProbeRole> = roles.into_iter().map(|(role, _)| role).collect();
         let heard = heard(life.clone(), roles);
-        self.launcher.launch(&plan.command, manner, |stdout, stderr| {
+        self.launcher.launch(&plan.command, &manner, |stdout, stderr| {
             streams(&plan.output, label, (stdout, stderr), patterns, heard)
         })
     }
@@ -102,17 +104,17 @@ impl Processes {
     /// The address of a loopback http readiness, if something listens there that is not of this plan.
     fn address_of_a_stranger(&self, process: &ProcessName) -> Option<String> {
         let url = self.readiness_url(process)?;
-        let address = probe::loopback_address(&url)?;
-        let is_ours = self.plan.processes.keys().any(|other| {
-            other != process
-                && self.readiness_url(other).and_then(|url| probe::loopback_address(&url)).as_ref() == Some(&address)
+        let addresses = probe::loopback_addresses(&url);
+        let is_ours = self.plan.processes.keys().filter(|&other| other != process).any(|other| {
+            let theirs = self.readiness_url(other).map_or(Vec::new(), |url| probe::loopback_addresses(&url));
+            theirs.iter().any(|address| addresses.contains(address))
         });
         if is_ours { None } else { probe::address_in_use(&url) }
     }
 
     fn readiness_url(&self, process: &ProcessName) -> Option<String> {
         match &self.plan.processes.get(process)?.readiness.as_ref()?.kind {
-            ProbeKind::Http { url, .. } => self.launcher.environment().resolve_words(url).ok(),
+            ProbeKind::Http { url, .. } => self.launcher.environment().resolve_words(url, "readiness.url").ok(),
             ProbeKind::StateKey { .. } | ProbeKind::Tcp { .. } | ProbeKind::Exec { .. } | ProbeKind::Output { .. } => {
                 None
             }
@@ -122,7 +124,7 @@ impl Processes {
 
 /// Tells one life's story to its end.
 async fn follow(launched: Launched, life: Life, plan: Arc<ProcessPlan>, launcher: Launcher) {
-    let Launched { mut child, streams } = launched;
+    let Launched { mut child, streams, changed_files: _ } = launched;
     let mut is_started = false;
     let mut is_exited = false;
     while let Some(report) = child.next_report().await {

@@ -30,10 +30,11 @@ pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
     let text = read(&path).map_err(|error| Failure::UnreadableConfig { path: path.clone(), error })?;
     let absolute = here.join(&path);
     let place = Place { folder: absolute.parent().unwrap_or(Path::new("/")).to_path_buf() };
-    let loaded = devloop_config::load(&text, &place, &|name| std::env::var_os(name).is_some());
+    let loaded = devloop_config::load(&text, &place);
+    let unset = loaded.unset_variables(|name| std::env::var_os(name).is_some());
     let show = |wanted: Severity| {
         let diagnostics: Vec<Diagnostic> =
-            loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == wanted).cloned().collect();
+            loaded.diagnostics.iter().chain(&unset).filter(|diagnostic| diagnostic.severity == wanted).cloned().collect();
         (diagnostics.len(), diagnostics::render(&diagnostics, &path.to_string_lossy(), &text, stderr_colors()))
     };
     let (errors, shown) = show(Severity::Error);
@@ -58,12 +59,9 @@ fn read(path: &Path) -> Result<String, String> {
     if !kind.is_file() {
         return Err("it is not a regular file".to_owned());
     }
-    if kind.len() > devloop_config::TEXT_BYTES_MAX {
-        return Err(format!(
-            "it is {} bytes long; a config has at most {}",
-            kind.len(),
-            devloop_config::TEXT_BYTES_MAX
-        ));
+    if kind.len() > devloop_config::CONFIG_BYTES_MAX as u64 {
+        let max = devloop_config::CONFIG_BYTES_MAX;
+        return Err(format!("it is {} bytes long; a config has at most {max}", kind.len()));
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error: std::string::FromUtf8Error| {

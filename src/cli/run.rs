@@ -9,6 +9,7 @@ use crate::adapters::launch::Launcher;
 use crate::adapters::output::{Output, OutputEnd, OwnLine, SinkOptions};
 use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
+use crate::adapters::watcher::OwnFiles;
 use crate::adapters::{Adapters, Parts};
 use crate::driver::clock::SessionClock;
 use crate::driver::inbox::Inbox;
@@ -16,11 +17,15 @@ use crate::driver;
 use crate::env_vars;
 use crate::failure::Failure;
 use crate::report::filter::Filter;
-use crate::report::{LineSink, Look, Reporter};
+use crate::report::{self, LineSink, Look, Reporter};
 use devloop_core::effect::{Ending, Values};
 use devloop_core::engine::Engine;
+use devloop_core::names::ProcessName;
 use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
+use devloop_core::plan::words::Words;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -56,29 +61,28 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
     let interrupts = Interrupts::install(guardian::is_hangup_ignored())
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
-    let log = session_log::create(&plan.state_file);
+    let log = session_log::create(plan.state_file.parent().unwrap_or(&plan.root));
     let opened = folder.and_then(|folder| folder.load().map(|values| (folder, values)));
     let opened = match opened {
         Ok(opened) => opened,
-        Err(error) => return Err(told_to_log(log.as_ref().ok(), &error.to_string())),
+        Err(error) => {
+            let hint = error.hint().map_or(String::new(), |hint| format!("; {hint}"));
+            return Err(recorded(log.as_ref().ok(), cannot_begin(format!("{}{hint}", error.with_causes()))));
+        }
     };
-    let (output, end) = open_output(log.as_ref().ok())?;
-    let environment = Rc::new(Environment::capture(&plan));
+    let (output, end) = open_output(log.as_ref().ok()).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
+    let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
     let reporter = Arc::new(reporter(&plan, &output, &environment));
     match &log {
         // Fixed: `writing session log: PATH`, in both forms.
         Ok(log) => {
-            let path = log.path.display();
-            reporter.always(&format!("devloop: writing session log: {path}"), &format!("[devloop] writing session log: {path}"));
+            let told = format!("writing session log: {}", log.path.display());
+            reporter.always(&format!("devloop: {told}"), &format!("[devloop] {told}"));
         }
-        Err(error) => reporter.line("log", Level::Warn, &format!("there is no session log: {error}")),
-    }
-    let (folder, values) = opened;
-    for warning in folder.warnings() {
-        reporter.line("state", Level::Warn, &warning);
+        Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
     }
     let launcher = Launcher::new(Rc::new(guardian), output, environment, &plan.root);
-    let ending = live(&plan, &reporter, launcher, folder, values, interrupts).await;
+    let ending = live(&plan, &reporter, launcher, opened, interrupts).await;
     finish(&reporter, end, ending)
 }
 
@@ -89,15 +93,96 @@ async fn live(
     launcher: Launcher,
     (folder, values): (StateFolder, Values),
     interrupts: Interrupts,
-) -> Ending {
+) -> Result<Ending, Failure> {
+    if let Some(warning) = folder.warning() {
+        reporter.line("state", Level::Warn, &format!("{warning}; {}", warning.hint()));
+    }
     let (mut inbox, facts, changes) = Inbox::open();
     let mut tasks = JoinSet::new();
     interrupts.listen(&facts, &mut tasks);
-    let own_files = folder.own_files();
     let saved = facts.clone();
-    let session_file = SessionFile::start(folder, Box::new(move |fact| saved.send(fact)));
+    let session_file = SessionFile::start(folder, Box::new(move |answer| saved.send(answer.into())))
+        .map_err(|error| cannot_begin(format!("the state file has no thread: {error}")))?;
+    let own_files = OwnFiles::of_state_file(&plan.state_file);
     let parts = Parts { plan: Arc::clone(plan), reporter: Arc::clone(reporter), launcher, session_file, own_files };
     let mut adapters = Adapters::new(parts, facts, changes, tasks);
     let mut engine = Engine::new(Arc::clone(plan), values, seed());
-    driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await
+    Ok(driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await)
+}
+
+/// Says why a session failed, and waits until everything that was said is written.
+fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) -> Result<(), Failure> {
+    let result = match ending {
+        Ok(Ending::AsAsked) => Ok(()),
+        Ok(Ending::Failed) => Err("something that it cannot go on without failed; the lines above say what".to_owned()),
+        Ok(Ending::Abandoned { processes }) => {
+            let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
+            Err(format!("{} survived SIGKILL and was left behind", names.join(", ")))
+        }
+        Err(failure) => Err(failure.to_string()),
+    };
+    let result = result.map_err(|why| {
+        let told = format!("{}: {why}", super::RUN_FAILED);
+        reporter.always(&told, &told);
+        Failure::SessionFailed
+    });
+    end.flush_and_stop(FLUSH_MAX);
+    result
+}
+
+fn open_output(log: Option<&SessionLog>) -> Result<(Output, OutputEnd), Failure> {
+    let options = || -> std::io::Result<SinkOptions> {
+        Ok(SinkOptions {
+            stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
+            stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
+            log: log.map(|log| log.file.try_clone()).transpose()?,
+            log_bytes_max: session_log::LOG_BYTES_MAX,
+            stdout_colours: stdout_colors(),
+            stderr_colours: stderr_colors(),
+            warning: Box::new(|message| report::warning("output", message).into_bytes()),
+        })
+    };
+    options().and_then(Output::start).map_err(|error| cannot_begin(format!("its output cannot be opened: {error}")))
+}
+
+fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Arc<Environment>) -> Reporter {
+    let (filter, trouble) = Filter::parse(std::env::var(env_vars::RUST_LOG).ok().as_deref());
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr()).ok().map(|size| usize::from(size.ws_col));
+    let look = Look { colors: stderr_colors(), columns: columns.filter(|&columns| columns > 0) };
+    let environment = Arc::clone(environment);
+    let resolve = Box::new(move |words: &Words| {
+        environment.resolve_words(words, "").unwrap_or_else(|_| words.source().to_owned())
+    });
+    let reporter = Reporter::new(Box::new(Lines(output.clone())), filter, Arc::clone(plan), resolve, look);
+    if let Some(trouble) = trouble {
+        reporter.line("log", Level::Warn, &format!("RUST_LOG is not understood and counts as `info`: {trouble}"));
+    }
+    reporter
+}
+
+/// devloop's own lines on their way to stderr and the session log.
+struct Lines(Output);
+
+impl LineSink for Lines {
+    fn line(&self, shown: String, recorded: String) {
+        self.0.line(OwnLine { stderr: shown.into_bytes(), log: recorded.into_bytes() });
+    }
+}
+
+/// A failure that the session log has, too.
+fn recorded(log: Option<&SessionLog>, failure: Failure) -> Failure {
+    if let Some(mut file) = log.map(|log| &log.file) {
+        // The user hears of the failure on stderr; a log that cannot be written changes nothing about it.
+        drop(writeln!(file, "{}: {failure}", super::RUN_FAILED));
+    }
+    failure
+}
+
+fn cannot_begin(why: String) -> Failure {
+    Failure::CannotBegin(why)
+}
+
+/// For the jitter of restarts: another one in each session.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

@@ -22,12 +22,10 @@ impl Inbox {
         (Self { urgent, ordinary }, FactSender::new(urgent_sender), ChangeSender::new(ordinary_sender))
     }
 
-    pub(super) async fn urgent(&mut self) -> Fact {
-        heard(self.urgent.recv().await).await
-    }
-
-    pub(super) async fn ordinary(&mut self) -> Fact {
-        heard(self.ordinary.recv().await).await
+    /// The next fact of each lane: urgent, ordinary.
+    pub(super) fn lanes(&mut self) -> (impl Future<Output = Fact>, impl Future<Output = Fact>) {
+        let Self { urgent, ordinary } = self;
+        (async { heard(urgent.recv().await).await }, async { heard(ordinary.recv().await).await })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Frames around the lines of a config that are wrong: `file:line:column`, the line, a marker, and what to do.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use devloop_config::{Diagnostic, Severity};
 
 /// All diagnostics of one file, ready to be shown; ends with a line feed unless there are none.
@@ -19,17 +19,17 @@ fn group<'a>(diagnostic: &'a Diagnostic, path: &'a str, text: &'a str) -> annota
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = level.primary_title(diagnostic.message.as_str()).elements([]);
-    if diagnostic.labels.is_empty() {
-        group = group.element(annotate_snippets::Origin::path(path));
+    let title = level.primary_title(diagnostic.message.as_str());
+    let group = if diagnostic.labels.is_empty() {
+        title.element(Origin::path(path))
     } else {
         let annotations = diagnostic.labels.iter().enumerate().map(|(index, label)| {
             let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
             let annotation = kind.span(label.span.clone());
             if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
         });
-        group = group.element(Snippet::source(text).path(path).annotations(annotations));
-    }
+        title.element(Snippet::source(text).path(path).annotations(annotations))
+    };
     match &diagnostic.hint {
         Some(hint) => group.element(Level::HELP.message(hint.as_str())),
         None => group,

@@ -15,7 +15,7 @@ impl Filter {
         let trouble = builder.try_parse(text).err().map(|error| error.to_string());
         if trouble.is_some() {
             builder = env_filter::Builder::new();
-            builder.parse("info");
+            builder.filter_level(log::LevelFilter::Info);
         }
         (Self(builder.build()), trouble)
     }

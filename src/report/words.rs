@@ -21,6 +21,7 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         | Notice::ProcessStopped { .. }
         | Notice::ProcessExited { .. }
         | Notice::ProcessStartFailed { .. }
+        | Notice::ProcessHeldBack { .. }
         | Notice::ProcessReady { .. }
         | Notice::ProcessNotReady { .. }
         | Notice::ProcessUnwell { .. }
@@ -61,6 +62,9 @@ fn process(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> 
         // Fixed: `guardian failed to start process 'NAME'`, `process 'NAME' cannot start: address A is already in use`.
         Notice::ProcessStartFailed { process, failure, again_in } => {
             format!("{}{}", process_start(process.as_str(), failure), again("trying again", *again_in))
+        }
+        Notice::ProcessHeldBack { process, cause } => {
+            format!("process {process} is not started, since what it depends on failed: {}", step(cause))
         }
         Notice::ProcessReady { process } => ready(process, plan, resolve),
         Notice::ProcessNotReady { process, within, last } => {

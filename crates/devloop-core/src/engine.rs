@@ -1,7 +1,283 @@
-//! The engine.
-use crate::effect::{Effect, Values};
-use crate::fact::Fact;
+//! The engine: one fact in, effects out, always in the same four movements.
+//!
+//! *Absorb*: the room that owns the fact updates itself. *Expire*: every room acts on what is due, whatever the fact
+//! was, so that a flood of facts cannot starve a deadline. *Advance*: every room goes as far as it can, again and
+//! again until nothing stirs; looking once is not enough, because a later run may change what an earlier one awaits.
+//! *Settle*: save what changed, end what is drained.
+//!
+//! Absent on purpose: clocks, randomness, and calls from one room into another that were not handed down from here.
+
+mod changes;
+mod drain;
+mod hooks;
+mod observers;
+mod processes;
+mod runs;
+mod session;
+mod turn;
+
+pub use self::changes::PATHS_MAX;
+pub use self::hooks::HOOK_GRACE;
+
+use self::changes::Changes;
+use self::drain::Drain;
+use self::hooks::Hooks;
+use self::observers::Observers;
+use self::processes::Processes;
+use self::runs::{Reach, Runs};
+use self::session::Session;
+use self::turn::Turn;
+use crate::effect::{Effect, Ending, Values};
+use crate::fact::{Fact, Interrupt};
 use crate::moment::Moment;
+use crate::names::StateKey;
+use crate::notice::Notice;
 use crate::plan::Plan;
-use crate::view::View;
+use crate::value::Value;
+use crate::view::{Phase, View};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What thinks for one session.
+///
+/// The caller hands it every fact with the moment at which it came, moments never going back, and
+/// [`Fact::DeadlineReached`] when [`Self::next_deadline`] has come; it performs the effects in their order.
+/// [`Effect::EndSession`] is the last one, and facts after it change nothing.
+pub struct Engine {
+    plan: Arc<Plan>,
+    phase: Phase,
+    turn: Turn,
+    processes: Processes,
+    hooks: Hooks,
+    runs: Runs,
+    changes: Changes,
+    observers: Observers,
+    drain: Option<Drain>,
+    interrupts: u32,
+    is_guardian_lost: bool,
+}
+
+impl Engine {
+    /// An engine for a session that begins with the `saved` values. `seed` feeds the jitter of restarts: the same
+    /// seed and the same facts give the same effects.
+    pub fn new(plan: Arc<Plan>, saved: Values, seed: u64) -> Self {
+        Self {
+            phase: Phase::Arming,
+            turn: Turn::new(Session::new(saved)),
+            processes: Processes::new(&plan, seed),
+            hooks: Hooks::default(),
+            runs: Runs::default(),
+            changes: Changes::new(plan.debounce),
+            observers: Observers::new(&plan),
+            drain: None,
+            interrupts: 0,
+            is_guardian_lost: false,
+            plan,
+        }
+    }
+
+    /// Takes a fact and says what the world shall do. Never fails, never waits.
+    pub fn step(&mut self, now: Moment, fact: Fact) -> Vec<Effect> {
+        if self.phase == Phase::Ended {
+            return Vec::new();
+        }
+        self.turn.now = self.turn.now.max(now);
+        self.absorb(fact);
+        self.expire();
+        self.advance();
+        self.end_if_over();
+        self.turn.take_effects()
+    }
+
+    fn absorb(&mut self, fact: Fact) {
+        match fact {
+            Fact::SessionBegan => self.session_began(),
+            Fact::DeadlineReached => {}
+            Fact::InterruptRequested(interrupt) => self.interrupted(interrupt),
+            Fact::GuardianLost => self.guardian_lost(),
+            Fact::WatchingBegan => self.watching_began(),
+            Fact::PathsTouched(touches) => {
+                if !self.is_draining() {
+                    self.changes.touched(self.turn.now, &self.plan, touches);
+                }
+            }
+            Fact::Process(name, incarnation, fact) => {
+                let is_fatal = self.processes.absorb(&mut self.turn, &name, incarnation, fact);
+                if is_fatal && !self.is_draining() {
+                    self.begin_drain(Ending::Failed);
+                }
+            }
+            Fact::HookFinished { task, outcome } => self.hooks.finished(&mut self.turn, task, outcome),
+            Fact::ProbeAnswered { task, answer } => self.processes.probe_answered(&mut self.turn, task, &answer),
+            Fact::StateSaved(version) => {
+                let notice = self.turn.session.saved(version);
+                self.session_answered(notice);
+            }
+            Fact::StateSaveFailed(version, error) => {
+                let notice = self.turn.session.save_failed(version, error, self.turn.now);
+                self.session_answered(notice);
+            }
+        }
+    }
+
+    fn session_began(&mut self) {
+        let root = self.plan.root.to_string_lossy().into_owned();
+        self.turn.write(&StateKey::from("root"), &Value::String(root));
+        self.turn.ask(Effect::WatchPaths);
+    }
+
+    fn watching_began(&mut self) {
+        if self.phase == Phase::Arming {
+            self.phase = Phase::Startup;
+            self.processes.want_autostart(&mut self.turn);
+            self.observers.begin(self.turn.now);
+            let (runs, mut reach) = self.reach();
+            runs.want_startup(&mut reach);
+        }
+    }
+
+    fn session_answered(&mut self, notice: Option<Notice>) {
+        self.turn.stir();
+        if let Some(notice) = notice {
+            self.turn.report(notice);
+        }
+    }
+
+    fn interrupted(&mut self, interrupt: Interrupt) {
+        self.interrupts += 1;
+        if self.interrupts == 1 {
+            self.turn.report(Notice::InterruptReceived { interrupt });
+            if !self.is_draining() {
+                self.begin_drain(Ending::AsAsked);
+            }
+        } else if self.phase == Phase::Draining {
+            self.phase = Phase::Killing;
+            self.turn.report(Notice::KillRequested);
+            self.hooks.kill_all(&mut self.turn);
+            self.processes.kill_all(&mut self.turn);
+        }
+    }
+
+    fn guardian_lost(&mut self) {
+        if std::mem::replace(&mut self.is_guardian_lost, true) {
+            return;
+        }
+        self.turn.report(Notice::GuardianLost);
+        match &mut self.drain {
+            Some(drain) => drain.fail(),
+            None => self.begin_drain(Ending::Failed),
+        }
+    }
+
+    fn begin_drain(&mut self, ending: Ending) {
+        self.phase = Phase::Draining;
+        self.drain = Some(Drain::new(ending, self.turn.now));
+        self.changes.clear();
+        self.observers.stop(&mut self.turn, &mut self.hooks);
+        self.runs.drain(&mut self.turn, &mut self.hooks);
+        self.processes.drain(&mut self.turn);
+    }
+
+    fn expire(&mut self) {
+        let now = self.turn.now;
+        self.processes.expire(&mut self.turn);
+        self.hooks.expire(&mut self.turn);
+        self.observers.expire(&mut self.turn, &mut self.hooks);
+        if self.is_releasing()
+            && let Some(batch) = self.changes.release(now, &self.plan)
+        {
+            let (runs, mut reach) = self.reach();
+            runs.want_batch(batch, &mut reach);
+        }
+        if let Some(drain) = &mut self.drain {
+            drain.expire(&mut self.turn, &self.processes);
+        }
+        if let Some(notice) = self.turn.session.expire(now) {
+            self.turn.report(notice);
+        }
+    }
+
+    /// Lets every room go on until nothing stirs. Bounded: what stirs has come from a fact, a deadline, or a step of
+    /// a run, and the graph of steps has no cycle.
+    fn advance(&mut self) {
+        loop {
+            let stirs = self.turn.stirs();
+            self.processes.advance(&mut self.turn);
+            self.hooks.advance(&mut self.turn);
+            let wanted = self.observers.advance(&mut self.turn, &mut self.hooks);
+            let (runs, mut reach) = self.reach();
+            for workflow in wanted {
+                runs.want(&workflow, BTreeSet::new(), None, &mut reach);
+            }
+            runs.advance(&mut reach);
+            if self.phase == Phase::Startup && self.runs.are_startup_over() {
+                self.phase = Phase::Running;
+                self.processes.end_startup();
+            }
+            if self.turn.stirs() == stirs {
+                if let Some(drain) = &self.drain {
+                    drain.advance(&mut self.turn, &self.processes, &self.hooks);
+                }
+                self.turn.settle_session();
+            }
+            if self.turn.stirs() == stirs {
+                return;
+            }
+        }
+    }
+
+    fn end_if_over(&mut self) {
+        if let Some(drain) = self.drain.as_ref().filter(|_| self.turn.session.is_over()) {
+            let ending = drain.ending(self.turn.now, &self.processes, &self.hooks);
+            self.phase = Phase::Ended;
+            self.turn.ask(Effect::EndSession(ending));
+        }
+    }
+
+    /// When [`Fact::DeadlineReached`] is due; always later than the last moment of [`Self::step`].
+    pub fn next_deadline(&self) -> Option<Moment> {
+        if self.phase == Phase::Ended {
+            return None;
+        }
+        let now = self.turn.now;
+        let rooms = [
+            self.processes.next_deadline(now),
+            self.hooks.next_deadline(now),
+            self.runs.next_deadline(&self.processes),
+            self.observers.next_deadline(),
+            self.changes.next_deadline().filter(|_| self.is_releasing()),
+            self.turn.session.next_deadline(),
+            self.drain.as_ref().map(Drain::next_deadline),
+        ];
+        // What fell due while this step advanced is due in the next instant.
+        rooms.into_iter().flatten().min().map(|deadline| deadline.max(now + Duration::from_micros(1)))
+    }
+
+    /// A picture of the session.
+    pub fn view(&self) -> View {
+        let (runs, waiting) = self.runs.view();
+        View {
+            phase: self.phase,
+            processes: self.processes.view(self.turn.now),
+            runs,
+            waiting,
+            values: Arc::clone(self.turn.session.values()),
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    /// Changes are kept until watches are live, and dropped once the session ends.
+    fn is_releasing(&self) -> bool {
+        matches!(self.phase, Phase::Startup | Phase::Running)
+    }
+
+    fn reach(&mut self) -> (&mut Runs, Reach<'_>) {
+        let reach =
+            Reach { plan: &self.plan, turn: &mut self.turn, processes: &mut self.processes, hooks: &mut self.hooks };
+        (&mut self.runs, reach)
+    }
+}

@@ -4,6 +4,8 @@
 //! Absent on purpose: clocks, files, threads, sockets, an async runtime, serialisation, randomness that is not seeded.
 //! Whoever drives the engine hands it the time with each fact and carries out the effects.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod effect;
 pub mod engine;
 pub mod fact;

@@ -51,6 +51,13 @@ pub enum Notice {
         /// After how long it is tried again.
         again_in: Option<Duration>,
     },
+    /// A process is not started because of one that it depends on.
+    ProcessHeldBack {
+        /// Which.
+        process: ProcessName,
+        /// What happened to the other.
+        cause: StepFailure,
+    },
     /// A process is ready.
     ProcessReady {
         /// Which. How it shows follows from its plan: healthy at a URL, ready via a state key, …
@@ -170,11 +177,6 @@ pub enum Notice {
     KillRequested,
     /// The guardian is gone; everything is stopped.
     GuardianLost,
-    /// The session ends because a process cannot start during startup.
-    StartupFailed {
-        /// Which.
-        process: ProcessName,
-    },
 }
 
 /// A step of a workflow.
@@ -298,11 +300,11 @@ impl Notice {
             | Self::TemplateKeyMissing { .. }
             | Self::ObserverFailed { .. } => Level::Warn,
             Self::ProcessStartFailed { .. }
+            | Self::ProcessHeldBack { .. }
             | Self::ProcessStuck { .. }
             | Self::WorkflowFailed { .. }
             | Self::StateSaveFailed { .. }
-            | Self::GuardianLost
-            | Self::StartupFailed { .. } => Level::Error,
+            | Self::GuardianLost => Level::Error,
         }
     }
 
@@ -313,6 +315,7 @@ impl Notice {
             | Self::ProcessStopped { .. }
             | Self::ProcessExited { .. }
             | Self::ProcessStartFailed { .. }
+            | Self::ProcessHeldBack { .. }
             | Self::ProcessReady { .. }
             | Self::ProcessNotReady { .. }
             | Self::ProcessUnwell { .. }
@@ -328,9 +331,7 @@ impl Notice {
             | Self::TemplateKeyMissing { .. } => "workflows",
             Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",
             Self::StateSaveFailed { .. } | Self::StateSaveRecovered => "state",
-            Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost | Self::StartupFailed { .. } => {
-                "engine"
-            }
+            Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost => "engine",
         }
     }
 

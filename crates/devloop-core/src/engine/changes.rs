@@ -1,0 +1,189 @@
+//! Changed paths become batches: the first save after calm at once, a burst when it is over.
+//!
+//! One clock for the whole tree. It runs from the first matching change to the release of all that is pending, and
+//! holds nothing that a late timer could contradict.
+
+use crate::fact::{Touch, TouchKind};
+use crate::moment::Moment;
+use crate::names::{WatchName, WorkflowName};
+use crate::plan::Plan;
+use crate::plan::watch::WatchPlan;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long nothing may move before the first save after calm is released.
+const STILL: Duration = Duration::from_millis(2);
+
+/// How long the first save after calm waits at most, counted from the first touch that settled.
+const LEADING_MAX: Duration = Duration::from_millis(4);
+
+/// The shortest quiet that ends a burst.
+const QUIET_MIN: Duration = Duration::from_millis(20);
+
+/// A burst is over when the tree has been quiet for this many times its longest pause.
+const QUIET_PAUSES: u32 = 4;
+
+/// How many times `debounce` a burst may take.
+const BURST_MAX: u32 = 10;
+
+/// How many paths of one group, or of one run, are kept by name. Beyond it the workflow still runs; its list of
+/// changed files ends there.
+pub const PATHS_MAX: usize = 100_000;
+
+/// Which workflows are wanted for which files, in name order.
+pub(crate) type Batch = BTreeMap<WorkflowName, BTreeSet<Arc<str>>>;
+
+/// What changed and was not released yet.
+pub(crate) struct Changes {
+    debounce: Duration,
+    pending: BTreeMap<WatchName, BTreeSet<Arc<str>>>,
+    /// Pending paths that somebody is still writing.
+    open: BTreeSet<Arc<str>>,
+    clock: Option<Clock>,
+    last_release: Option<Moment>,
+}
+
+struct Clock {
+    first: Moment,
+    last: Moment,
+    longest_pause: Duration,
+    /// The first touch that settled a path of a leading group; none within a burst.
+    leading_since: Option<Moment>,
+    is_burst: bool,
+}
+
+impl Changes {
+    /// Nothing has changed.
+    pub(crate) fn new(debounce: Duration) -> Self {
+        Self { debounce, pending: BTreeMap::new(), open: BTreeSet::new(), clock: None, last_release: None }
+    }
+
+    /// Paths changed.
+    pub(crate) fn touched(&mut self, now: Moment, plan: &Plan, touches: Vec<Touch>) {
+        for touch in touches {
+            let is_settled = match touch.kind {
+                TouchKind::Writing => false,
+                TouchKind::Settled | TouchKind::Found => true,
+            };
+            let (mut is_match, mut is_leading) = (false, false);
+            for (name, watch) in plan.watches.iter().filter(|(_, watch)| watch.matches(&touch.path)) {
+                is_match = true;
+                is_leading |= watch.leading;
+                self.keep(name, &touch.path);
+            }
+            if is_match {
+                self.tick(now, is_leading && is_settled);
+                if is_settled {
+                    self.open.remove(&touch.path);
+                } else if self.open.len() < PATHS_MAX {
+                    self.open.insert(touch.path);
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, watch: &WatchName, path: &Arc<str>) {
+        let paths = match self.pending.get_mut(watch) {
+            Some(paths) => paths,
+            None => self.pending.entry(watch.clone()).or_default(),
+        };
+        if paths.len() < PATHS_MAX {
+            paths.insert(Arc::clone(path));
+        }
+    }
+
+    /// Something moved; `is_leading`: it could be the end of a first save.
+    fn tick(&mut self, now: Moment, is_leading: bool) {
+        let is_burst = self.last_release.is_some_and(|released| now < released + self.debounce);
+        let clock = self.clock.get_or_insert(Clock {
+            first: now,
+            last: now,
+            longest_pause: Duration::ZERO,
+            leading_since: None,
+            is_burst,
+        });
+        clock.longest_pause = clock.longest_pause.max(now.since(clock.last));
+        clock.last = now;
+        if is_leading && !clock.is_burst {
+            clock.leading_since.get_or_insert(now);
+        }
+    }
+
+    /// Gives what is due.
+    pub(crate) fn release(&mut self, now: Moment, plan: &Plan) -> Option<Batch> {
+        let clock = self.clock.as_ref()?;
+        let is_over = self.quiet_at(clock) <= now;
+        if !is_over && self.leading_at(clock).is_none_or(|at| at > now) {
+            return None;
+        }
+        let mut batch = Batch::new();
+        for (name, watch) in &plan.watches {
+            let paths = if is_over { self.pending.remove(name) } else { self.take_leading(name, watch) };
+            if let Some(paths) = paths {
+                merge_files(batch.entry(watch.workflow.clone()).or_default(), paths);
+            }
+        }
+        if self.pending.is_empty() {
+            self.clock = None;
+            self.open.clear();
+        } else if let Some(clock) = &mut self.clock {
+            clock.is_burst = true;
+            clock.leading_since = None;
+        }
+        self.last_release = Some(now);
+        Some(batch)
+    }
+
+    /// Takes what a leading group releases at once: all but what somebody is still writing.
+    fn take_leading(&mut self, name: &WatchName, watch: &WatchPlan) -> Option<BTreeSet<Arc<str>>> {
+        if !watch.leading {
+            return None;
+        }
+        let paths = self.pending.remove(name)?;
+        let (open, settled): (BTreeSet<_>, BTreeSet<_>) = paths.into_iter().partition(|path| self.open.contains(path));
+        if !open.is_empty() {
+            self.pending.insert(name.clone(), open);
+        }
+        Some(settled).filter(|settled| !settled.is_empty())
+    }
+
+    fn leading_at(&self, clock: &Clock) -> Option<Moment> {
+        let since = clock.leading_since.filter(|_| !clock.is_burst)?;
+        Some((clock.last + STILL).min(since + LEADING_MAX))
+    }
+
+    /// When the tree counts as quiet. What is still being written has no pause to learn from: it gets the longest.
+    fn quiet_at(&self, clock: &Clock) -> Moment {
+        let quiet = if self.open.is_empty() {
+            (clock.longest_pause * QUIET_PAUSES).max(QUIET_MIN).min(self.debounce)
+        } else {
+            self.debounce
+        };
+        (clock.last + quiet).min(clock.first + self.debounce * BURST_MAX)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.pending.clear();
+        self.open.clear();
+        self.clock = None;
+    }
+
+    /// When something is due.
+    pub(crate) fn next_deadline(&self) -> Option<Moment> {
+        let clock = self.clock.as_ref()?;
+        let quiet_at = self.quiet_at(clock);
+        Some(self.leading_at(clock).map_or(quiet_at, |at| at.min(quiet_at)))
+    }
+}
+
+/// Adds files to a list, up to [`PATHS_MAX`].
+pub(crate) fn merge_files(into: &mut BTreeSet<Arc<str>>, from: BTreeSet<Arc<str>>) {
+    if into.is_empty() {
+        *into = from;
+        return;
+    }
+    let room = PATHS_MAX.saturating_sub(into.len());
+    into.extend(from.into_iter().take(room));
+}

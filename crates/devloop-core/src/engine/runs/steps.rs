@@ -1,0 +1,124 @@
+//! What each step begins, and what it then awaits.
+
+use super::memory::Memory;
+use crate::effect::Errand;
+use crate::engine::hooks::Hooks;
+use crate::engine::processes::{Look, Processes};
+use crate::engine::turn::Turn;
+use crate::moment::Moment;
+use crate::names::{HookName, Incarnation, ProcessName, TaskId, WorkflowName};
+use crate::notice::{Notice, StepFailure};
+use crate::plan::Plan;
+use crate::plan::workflow::Step;
+use crate::value::Value;
+use std::sync::Arc;
+
+/// What a step can reach.
+pub(crate) struct Reach<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) turn: &'a mut Turn,
+    pub(crate) processes: &'a mut Processes,
+    pub(crate) hooks: &'a mut Hooks,
+}
+
+/// What a step waits for.
+pub(crate) enum Await {
+    /// A process to run.
+    Started { process: ProcessName, falls: u64 },
+    /// A process to be ready, since a moment.
+    Ready { process: ProcessName, falls: u64, begun: Moment },
+    /// A life to be gone.
+    Gone { process: ProcessName, incarnation: Incarnation },
+    /// A hook to end.
+    Hook(TaskId),
+    /// A moment.
+    Until(Moment),
+}
+
+/// How a step began.
+pub(crate) enum Begun {
+    /// It is done already.
+    Done,
+    /// It waits.
+    Awaits(Await),
+    /// Its steps go on at the same time.
+    Parallel(usize),
+    /// Another workflow's steps follow.
+    Inline(WorkflowName),
+}
+
+/// Begins a step of `workflow`.
+pub(crate) fn begin(
+    step: &Step,
+    workflow: &WorkflowName,
+    memory: &mut Memory,
+    reach: &mut Reach<'_>,
+) -> Result<Begun, StepFailure> {
+    let Reach { turn, processes, .. } = reach;
+    Ok(match step {
+        Step::StartProcess(name) => {
+            let falls = processes.want_start(turn, name);
+            Begun::Awaits(Await::Started { process: name.clone(), falls })
+        }
+        Step::RestartProcess(name) => {
+            let falls = processes.want_restart(turn, name);
+            Begun::Awaits(Await::Started { process: name.clone(), falls })
+        }
+        Step::StopProcess(name) => {
+            let incarnation = processes.want_stop(turn, name);
+            Begun::Awaits(Await::Gone { process: name.clone(), incarnation })
+        }
+        Step::WaitForProcess(name) => {
+            let falls = processes.want_ready(name)?;
+            Begun::Awaits(Await::Ready { process: name.clone(), falls, begun: turn.now })
+        }
+        Step::RunHook(name) => run_hook(name, workflow, memory, reach),
+        Step::RunWorkflow(name) => Begun::Inline(name.clone()),
+        Step::Sleep(span) => Begun::Awaits(Await::Until(turn.now + *span)),
+        Step::WriteState { key, value } => {
+            let text = memory.render(turn, workflow, value)?;
+            turn.write(key, &Value::String(text));
+            Begun::Done
+        }
+        Step::Log { message, style } => {
+            let text = memory.render(turn, workflow, message)?;
+            turn.report(Notice::Message { workflow: workflow.clone(), text, style: *style });
+            Begun::Done
+        }
+        Step::Parallel(steps) => Begun::Parallel(steps.len()),
+    })
+}
+
+fn run_hook(name: &HookName, workflow: &WorkflowName, memory: &Memory, reach: &mut Reach<'_>) -> Begun {
+    let Some(plan) = reach.plan.hooks.get(name) else { return Begun::Done };
+    let errand = Errand { workflow: Arc::from(workflow.as_str()), changed_files: memory.files() };
+    Begun::Awaits(Await::Hook(reach.hooks.want(reach.turn, name, plan, errand)))
+}
+
+impl Await {
+    /// Looks whether it has come.
+    pub(crate) fn look(&self, reach: &mut Reach<'_>) -> Look {
+        let now = reach.turn.now;
+        match self {
+            Self::Started { process, falls } => reach.processes.look_started(process, *falls),
+            Self::Ready { process, falls, begun } => reach.processes.look_ready(process, *falls, *begun, now),
+            Self::Gone { process, incarnation } => reach.processes.look_gone(process, *incarnation),
+            Self::Until(at) if *at <= now => Look::There,
+            Self::Until(_) => Look::NotYet,
+            Self::Hook(task) => match reach.hooks.take(reach.turn, *task) {
+                None => Look::NotYet,
+                Some(Ok(_)) => Look::There,
+                Some(Err(failure)) => Look::Failed(failure),
+            },
+        }
+    }
+
+    /// When it comes, or has taken too long, whatever else happens.
+    pub(crate) fn deadline(&self, processes: &Processes) -> Option<Moment> {
+        match self {
+            Self::Until(at) => Some(*at),
+            Self::Ready { process, begun, .. } => processes.ready_deadline(process, *begun),
+            Self::Started { .. } | Self::Gone { .. } | Self::Hook(_) => None,
+        }
+    }
+}

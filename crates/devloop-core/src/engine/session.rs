@@ -1,0 +1,207 @@
+//! The session state: memory is the truth, one save is in flight, what changes meanwhile goes into the next.
+//!
+//! Who needs a value on disk before a child starts asks for the version that holds it and waits until that version is
+//! *settled*: saved, or its save failed, which must not stop the session.
+
+use crate::effect::{Effect, Values};
+use crate::moment::Moment;
+use crate::names::{StateKey, StateVersion};
+use crate::notice::Notice;
+use crate::value::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// After a failed save, the next one comes with the next change, or after this.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long the end of the session waits for the file.
+const LAST_SAVE_MAX: Duration = Duration::from_secs(10);
+
+/// The values, and what of them is on disk.
+pub(crate) struct Session {
+    values: Arc<Values>,
+    version: StateVersion,
+    /// The newest version that a save was asked for.
+    tried: StateVersion,
+    /// The newest version whose save was answered, or that needed none.
+    settled: StateVersion,
+    /// The newest version that is on disk.
+    saved: StateVersion,
+    on_disk: Arc<Values>,
+    in_flight: Option<(StateVersion, Arc<Values>)>,
+    retry_at: Option<Moment>,
+    /// The error that the user was told of last, until a save works again.
+    told: Option<String>,
+    last: LastSave,
+}
+
+/// How far the save at the end of the session is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastSave {
+    /// The session goes on.
+    NotYet,
+    /// It comes as soon as no other save is in flight.
+    Wanted { give_up_at: Moment },
+    /// It is in flight.
+    Asked { give_up_at: Moment },
+    /// It was answered, or nobody waits for it any more.
+    Over,
+}
+
+impl Session {
+    /// Takes the values that the state file held.
+    pub(crate) fn new(saved: Values) -> Self {
+        let values = Arc::new(saved);
+        Self {
+            on_disk: Arc::clone(&values),
+            values,
+            version: StateVersion::default(),
+            tried: StateVersion::default(),
+            settled: StateVersion::default(),
+            saved: StateVersion::default(),
+            in_flight: None,
+            retry_at: None,
+            told: None,
+            last: LastSave::NotYet,
+        }
+    }
+
+    /// All values.
+    pub(crate) fn values(&self) -> &Arc<Values> {
+        &self.values
+    }
+
+    /// One value.
+    pub(crate) fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
+    /// Writes a value; says whether that changed it.
+    pub(crate) fn write(&mut self, key: &StateKey, value: &Value) -> bool {
+        if self.values.get(key) == Some(value) {
+            return false;
+        }
+        Arc::make_mut(&mut self.values).insert(key.clone(), value.clone());
+        self.version = self.version.next();
+        true
+    }
+
+    /// The version that holds all that was written so far.
+    pub(crate) fn version(&self) -> StateVersion {
+        self.version
+    }
+
+    /// The newest version that nobody needs to wait for.
+    pub(crate) fn settled(&self) -> StateVersion {
+        self.settled
+    }
+
+    /// Whether nobody needs to wait for a version.
+    pub(crate) fn is_settled(&self, version: StateVersion) -> bool {
+        self.settled >= version
+    }
+
+    /// A save worked; says whether that is news for the user.
+    pub(crate) fn saved(&mut self, version: StateVersion) -> Option<Notice> {
+        let (_, values) = self.take_flight(version)?;
+        self.saved = version;
+        self.on_disk = values;
+        self.retry_at = None;
+        self.told.take().map(|_| Notice::StateSaveRecovered)
+    }
+
+    /// A save failed; says whether that is news for the user.
+    pub(crate) fn save_failed(&mut self, version: StateVersion, error: String, now: Moment) -> Option<Notice> {
+        self.take_flight(version)?;
+        self.retry_at = Some(now + RETRY_AFTER);
+        self.tell_failure(error)
+    }
+
+    /// Answers to saves that nobody waits for end here.
+    fn take_flight(&mut self, version: StateVersion) -> Option<(StateVersion, Arc<Values>)> {
+        let flight = self.in_flight.take_if(|(asked, _)| *asked == version)?;
+        self.settled = self.settled.max(version);
+        if matches!(self.last, LastSave::Asked { .. }) {
+            self.last = LastSave::Over;
+        }
+        Some(flight)
+    }
+
+    fn tell_failure(&mut self, error: String) -> Option<Notice> {
+        if self.told.as_ref() == Some(&error) {
+            return None;
+        }
+        self.told = Some(error.clone());
+        Some(Notice::StateSaveFailed { error })
+    }
+
+    /// From now on only the last save matters.
+    pub(crate) fn want_last_save(&mut self, now: Moment) {
+        if self.last == LastSave::NotYet {
+            self.last = LastSave::Wanted { give_up_at: now + LAST_SAVE_MAX };
+        }
+    }
+
+    /// Whether the last save is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.last == LastSave::Over
+    }
+
+    /// Gives up on a last save that is not answered.
+    pub(crate) fn expire(&mut self, now: Moment) -> Option<Notice> {
+        match self.last {
+            LastSave::Wanted { give_up_at } | LastSave::Asked { give_up_at } if give_up_at <= now => {
+                self.last = LastSave::Over;
+                self.tell_failure(format!("not written within {} s", LAST_SAVE_MAX.as_secs()))
+            }
+            LastSave::Wanted { .. } | LastSave::Asked { .. } | LastSave::NotYet | LastSave::Over => None,
+        }
+    }
+
+    /// The save that is due, if one is.
+    pub(crate) fn next_save(&mut self, now: Moment) -> Option<Effect> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        match self.last {
+            LastSave::Over | LastSave::Asked { .. } => None,
+            LastSave::Wanted { give_up_at } => {
+                self.last = LastSave::Asked { give_up_at };
+                Some(self.save(true))
+            }
+            LastSave::NotYet => self.is_save_due(now).then(|| self.save(false)),
+        }
+    }
+
+    fn is_save_due(&mut self, now: Moment) -> bool {
+        let is_retry_due = self.retry_at.is_some_and(|at| at <= now);
+        if self.version == self.saved || (self.version == self.tried && !is_retry_due) {
+            return false;
+        }
+        // Written back and forth: the file is right already.
+        if self.values == self.on_disk {
+            self.saved = self.version;
+            self.tried = self.version;
+            self.settled = self.version;
+            self.retry_at = None;
+            return false;
+        }
+        true
+    }
+
+    fn save(&mut self, durable: bool) -> Effect {
+        self.tried = self.version;
+        self.retry_at = None;
+        self.in_flight = Some((self.version, Arc::clone(&self.values)));
+        Effect::SaveState { version: self.version, values: Arc::clone(&self.values), durable }
+    }
+
+    /// When a save is tried again, or given up.
+    pub(crate) fn next_deadline(&self) -> Option<Moment> {
+        match self.last {
+            LastSave::NotYet if self.in_flight.is_none() => self.retry_at,
+            LastSave::Wanted { give_up_at } | LastSave::Asked { give_up_at } => Some(give_up_at),
+            LastSave::NotYet | LastSave::Over => None,
+        }
+    }
+}
