@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,13 @@ fn main() -> io::Result<()> {
         _ => {}
     }
     // Each in a process of its own: the largest memory is kept for the life of a process.
-    for (kind, count) in [("lines", "5000000"), ("coloured", "1000000"), ("umlauts", "2000000"), ("endless", "4000000")]
-    {
+    for (kind, count) in [
+        ("lines", "5000000"),
+        ("nowhere", "5000000"),
+        ("coloured", "1000000"),
+        ("umlauts", "2000000"),
+        ("endless", "4000000"),
+    ] {
         Command::new(std::env::current_exe()?).args(["measure", kind, count]).status()?;
     }
     Ok(())
@@ -38,7 +43,7 @@ fn speak(kind: &str, count: usize) -> io::Result<()> {
     line.resize(LINE_BYTES - 1, b'x');
     line.push(if kind == "endless" { b'x' } else { b'\n' });
     let block = line.repeat(640);
-    let mut stdout = File::from(OwnedFd::from(std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned()?));
+    let mut stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let mut left = count * LINE_BYTES;
     while left > 0 {
         let part = left.min(block.len());
@@ -51,7 +56,11 @@ fn speak(kind: &str, count: usize) -> io::Result<()> {
 #[expect(clippy::print_stdout, reason = "a bench prints")]
 fn measure(kind: &str, count: &str) -> io::Result<()> {
     let folder = tempfile::tempdir()?;
-    let create = |name: &str| File::create(folder.path().join(name));
+    // `nowhere`: what the rest costs when the files cost nothing.
+    let create = |name: &str| match kind {
+        "nowhere" => File::options().write(true).open("/dev/null"),
+        _ => File::create(folder.path().join(name)),
+    };
     let (output, end) = Output::start(SinkOptions {
         stdout: create("out")?.into(),
         stderr: create("err")?.into(),
@@ -87,14 +96,15 @@ fn measure(kind: &str, count: &str) -> io::Result<()> {
     let _ = is_done.blocking_recv();
     let is_whole = end.flush_and_stop(Duration::from_secs(60));
     let (took, used) = (began.elapsed(), cpu().saturating_sub(cpu_before));
+    let size = |name: &str| fs::metadata(folder.path().join(name)).map_or(0, |metadata| metadata.len());
     let lines: u32 = count.parse().unwrap_or(1);
     println!(
         "{kind:>8}: {:>10.0} lines/s of {LINE_BYTES} bytes, {:.3} µs of CPU a line, {:.1} MB at most, out {} log {} whole {is_whole}",
         f64::from(lines) / took.as_secs_f64(),
         used.as_secs_f64() * 1e6 / f64::from(lines),
         memory_mb(),
-        fs::metadata(folder.path().join("out"))?.len(),
-        fs::metadata(folder.path().join("log"))?.len(),
+        size("out"),
+        size("log"),
     );
     Ok(())
 }

@@ -48,7 +48,7 @@ fn blocks(text: &str) -> Vec<(String, String)> {
 
 fn problems(text: &str, wanted: Severity) -> Vec<String> {
     let place = Place { folder: PathBuf::from("/project") };
-    let loaded = devloop_config::load(text, &place, &|_| true);
+    let loaded = devloop_config::load(text, &place);
     loaded.diagnostics.iter().filter(|found| found.severity == wanted).map(|found| found.message.clone()).collect()
 }
 
@@ -91,24 +91,12 @@ fn every_example_has_no_problem() {
 fn the_key_tables_are_those_of_the_program() {
     let path = "docs/config.md";
     let text = read(path);
-    let mut renewed = String::new();
-    let mut rest = text.as_str();
-    let mut tables = BTreeSet::new();
-    while let Some(open) = rest.find("<!-- keys: ") {
-        let after = &rest[open + "<!-- keys: ".len()..];
-        let name = &after[..after.find(" -->").unwrap()];
-        let close = after.find("<!-- /keys -->").unwrap_or_else(|| panic!("{name} is not closed"));
-        let table = devloop_config::reference::table(name).unwrap_or_else(|| panic!("there is no table '{name}'"));
-        renewed.push_str(&rest[..open]);
-        renewed.push_str(&format!("<!-- keys: {name} -->\n\n{}\n\n<!-- /keys -->", table.trim()));
-        tables.insert(name.to_owned());
-        rest = &after[close + "<!-- /keys -->".len()..];
+    let fresh = devloop_config::reference::refreshed(&text).unwrap_or_else(|bad| panic!("{path}: {bad:?}"));
+    for key in devloop_config::keys::KEYS {
+        assert!(fresh.contains(&format!("| `{}` |", key.name)), "`{}` of {} is in no table", key.name, key.table);
     }
-    renewed.push_str(rest);
-    let all: BTreeSet<String> = devloop_config::reference::TABLES.iter().map(|&name| name.to_owned()).collect();
-    assert_eq!(tables, all, "each table of the program stands in {path}");
-    if renewed != text {
-        fs::write(root().join(path), renewed).unwrap();
+    if fresh != text {
+        fs::write(root().join(path), fresh).unwrap();
         panic!("{path} was not up to date and has been rewritten: look at the difference and commit it");
     }
 }
@@ -166,8 +154,9 @@ fn the_exit_codes_are_those_of_the_program() {
 
 #[test]
 fn every_variable_is_documented_and_every_documented_variable_exists() {
-    let known: BTreeSet<String> = devloop::env_vars::ALL.iter().map(|variable| variable.name.to_owned()).collect();
-    let pages = ["docs/cli.md", "docs/config.md", "docs/security.md", "docs/behavior.md", "README.md"].map(read).join("\n");
+    let known: BTreeSet<String> = devloop::env_vars::SET.iter().map(|&name| name.to_owned()).collect();
+    let pages =
+        ["docs/cli.md", "docs/config.md", "docs/security.md", "docs/behavior.md", "README.md"].map(read).join("\n");
     let told: BTreeSet<String> = pages
         .split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
         .filter(|word| word.starts_with("DEVLOOP_") && word.len() > "DEVLOOP_".len())
@@ -225,18 +214,22 @@ fn every_promise_is_kept_by_a_test_that_names_it() {
 fn the_map_names_every_room_and_no_room_that_is_not_there() {
     let map = read("ARCHITECTURE.md");
     let is_path = |word: &&str| {
-        word.contains('/') && !word.contains("://") && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        word.contains('/')
+            && !word.contains("://")
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
     };
-    let named: BTreeSet<String> = map
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(is_path)
-        .map(|word| word.trim_end_matches('/').to_owned())
-        .collect();
+    let named: BTreeSet<String> =
+        map.split('`').skip(1).step_by(2).filter(is_path).map(|word| word.trim_end_matches('/').to_owned()).collect();
     let missing: Vec<&String> = named.iter().filter(|path| !root().join(path).exists()).collect();
     assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
-    for folder in ["src", "src/adapters", "src/cli", "crates/devloop-core/src", "crates/devloop-core/src/engine", "crates/devloop-config/src"] {
+    for folder in [
+        "src",
+        "src/adapters",
+        "src/cli",
+        "crates/devloop-core/src",
+        "crates/devloop-core/src/engine",
+        "crates/devloop-config/src",
+    ] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -17,6 +17,7 @@ mod keeper;
 mod marks;
 mod parcel;
 mod platform;
+mod rest;
 mod signals;
 mod spawn;
 mod tree;
@@ -201,7 +202,10 @@ impl Guardian {
 
     /// Waits until the guardian is gone, and reaps it.
     pub async fn lost(&self) {
-        let Some(watched) = self.watched() else { return };
+        let Some(watched) = self.watched() else {
+            // Without a descriptor to watch it by, nothing is known; a failing launch will tell.
+            return std::future::pending().await;
+        };
         // The guardian never writes, so whatever makes the socket readable is its end.
         while watched.readable().await.is_ok() {
             let read = watched.try_io(Interest::READABLE, || Ok(rustix::io::read(watched, &mut [0; 1])?));

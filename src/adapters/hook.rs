@@ -40,7 +40,7 @@ impl Hooks {
         let Some(plan) = self.plan.hooks.get(hook).cloned() else { return };
         let facts = self.facts.clone();
         let finish = move |outcome| facts.send(Fact::HookFinished { task, outcome });
-        let manner = Manner { errand, key_prefix: "", stdin: Stdin::Null, contain: Contain::Group };
+        let manner = Manner { errand, life: None, key_prefix: "", stdin: Stdin::Null, contain: Contain::Group };
         match self.launch(&plan, hook, &manner) {
             Ok(launched) => {
                 self.running.insert(task, launched.child.control());

@@ -170,7 +170,8 @@ impl Output {
 
     /// The child is dead: all that is in its pipes is read at once, however full the files are, its unfinished lines are
     /// shown, and what was found in them is told; then `done` is answered. Descendants that still hold the pipes go on
-    /// being shown, but nothing they write is searched or captured. `done` is dropped when the output has ended.
+    /// being shown, but nothing they write is searched or captured. While a file takes nothing, up to 64 MiB of dead children
+    /// wait for it; lines beyond that are counted, and the number is told. `done` is dropped when the output has ended.
     pub fn drain(&self, id: StreamsId, done: oneshot::Sender<Drained>) {
         self.inbox.send(Command::Drain(id, done));
     }
@@ -197,11 +198,17 @@ impl OutputEnd {
                 written &= queue.wait_until_written(within);
             }
         }
+        written
+    }
+}
+
+impl Drop for OutputEnd {
+    /// Ends the threads; without a flush before, what is queued may be lost with the program.
+    fn drop(&mut self) {
         self.inbox.close();
         for queue in &self.queues {
             queue.close();
         }
-        written
     }
 }
 

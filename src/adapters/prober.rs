@@ -103,7 +103,7 @@ async fn attempt_exec(
     launcher: &Launcher,
 ) -> ProbeAnswer {
     let errand = Environment::startup_errand();
-    let manner = Manner { errand: &errand, key_prefix, stdin: Stdin::Null, contain: Contain::Group };
+    let manner = Manner { errand: &errand, life: None, key_prefix, stdin: Stdin::Null, contain: Contain::Group };
     let mut child = match launcher.launch_unheard(command, &manner) {
         Ok(child) => child,
         Err(failure) => return ProbeAnswer::Unwell(words(&failure)),

@@ -84,6 +84,7 @@ impl Processes {
         }
         let manner = Manner {
             errand: &Environment::startup_errand(),
+            life: Some(format!("{}.{}.{}", std::process::id(), life.process, life.incarnation.0)),
             key_prefix: "",
             stdin: Stdin::Open,
             contain: match plan.contain {

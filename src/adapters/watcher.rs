@@ -8,7 +8,7 @@
 //! about what a change means.
 
 mod batch;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod hints;
 mod ignores;
 #[cfg(any(target_os = "linux", target_os = "android"))]

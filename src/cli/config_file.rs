@@ -33,8 +33,13 @@ pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
     let loaded = devloop_config::load(&text, &place);
     let unset = loaded.unset_variables(|name| std::env::var_os(name).is_some());
     let show = |wanted: Severity| {
-        let diagnostics: Vec<Diagnostic> =
-            loaded.diagnostics.iter().chain(&unset).filter(|diagnostic| diagnostic.severity == wanted).cloned().collect();
+        let diagnostics: Vec<Diagnostic> = loaded
+            .diagnostics
+            .iter()
+            .chain(&unset)
+            .filter(|diagnostic| diagnostic.severity == wanted)
+            .cloned()
+            .collect();
         (diagnostics.len(), diagnostics::render(&diagnostics, &path.to_string_lossy(), &text, stderr_colors()))
     };
     let (errors, shown) = show(Severity::Error);
@@ -45,9 +50,12 @@ pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
     }
 }
 
-/// The config of a folder, or of the nearest folder above it.
+/// The config of a folder, or of the nearest folder above it; messages show the first by its name alone.
 fn find(folder: &Path) -> Option<PathBuf> {
-    folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
+    if folder.join(FILE_NAME).is_file() {
+        return Some(PathBuf::from(FILE_NAME));
+    }
+    folder.ancestors().skip(1).map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
 }
 
 /// Reads a text file; a FIFO or a device is refused, since reading one may never end.

@@ -33,6 +33,10 @@ fn main() -> ExitCode {
     if let Ok(name) = std::env::var(CASE) {
         return run_here(&name);
     }
+    if cfg!(not(target_os = "linux")) {
+        // Elsewhere there is no `/proc` to look at, and no more is promised than the process group.
+        return ExitCode::SUCCESS;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let is_wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|part| name.contains(part.as_str()));
     let wanted: VecDeque<&str> = cases().iter().map(|(name, _)| *name).filter(|name| is_wanted(name)).collect();

@@ -119,6 +119,16 @@ pub(crate) fn with_token(token: &str) -> Vec<u32> {
     pids().filter(has_token).collect()
 }
 
+/// Processes with this text in their arguments or in their environment, zombies left out.
+pub(crate) fn with_trace(token: &str) -> Vec<u32> {
+    let has_trace = |pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(token)
+    };
+    let traced: Vec<u32> = pids().filter(|pid| *pid != std::process::id()).filter(has_trace).collect();
+    [with_token(token), traced].concat()
+}
+
 /// One line of `/proc/PID/status`, without its name.
 pub(crate) fn status(pid: u32, name: &str) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

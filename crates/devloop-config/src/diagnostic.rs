@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 pub const SHOWN_MAX: usize = 50;
 
 /// How many are kept while a text is read: enough to choose the first of each kind by place.
-const KEPT_MAX: usize = 500;
+const KEPT_MAX: usize = 200;
 
 /// Whether the text can be used all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,6 +126,11 @@ impl<'t> Bag<'t> {
         self.errors.get() >= KEPT_MAX
     }
 
+    /// Counts an error that nobody will read.
+    pub(crate) fn count_error(&self) {
+        self.errors.set(self.errors.get() + 1);
+    }
+
     fn keep(&self, scope: Scope, mut diagnostic: Diagnostic) {
         let count = match diagnostic.severity {
             Severity::Error => &self.errors,
@@ -140,12 +145,11 @@ impl<'t> Bag<'t> {
         }
     }
 
-    /// All that was found, in the order of places. When the syntax is broken from some byte on, only the syntax errors
-    /// and what stands on earlier lines is sure.
-    pub(crate) fn empty(self, broken_from: Option<usize>) -> Vec<Diagnostic> {
+    /// All that was found, in the order of places. When the syntax is broken, only its errors are sure, and what
+    /// begins before `sure_until`.
+    pub(crate) fn empty(self, sure_until: Option<usize>) -> Vec<Diagnostic> {
         let dropped = self.errors.get() + self.warnings.get() - self.kept.borrow().len();
         let has_errors = self.errors.get() > 0;
-        let sure_until = broken_from.map(|at| span::line_start(self.text, at));
         let sure = self.kept.into_inner().into_iter().filter(|(scope, diagnostic)| match (scope, sure_until) {
             (Scope::Syntax, _) | (_, None) => true,
             (Scope::Local, Some(until)) => diagnostic.start() < until,
@@ -154,6 +158,8 @@ impl<'t> Bag<'t> {
         let mut found: Vec<Diagnostic> = sure.map(|(_, diagnostic)| diagnostic).collect();
         // Errors decide whether there is a plan: they are the last to go.
         found.sort_by_key(|diagnostic| (diagnostic.severity, diagnostic.start()));
+        // The parser may say the same of one place twice.
+        found.dedup();
         let more = found.len().saturating_sub(SHOWN_MAX) + dropped;
         found.truncate(SHOWN_MAX);
         found.sort_by_key(Diagnostic::start);

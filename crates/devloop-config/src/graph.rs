@@ -4,6 +4,9 @@ use crate::diagnostic::{Bag, Diagnostic};
 use crate::span::Span;
 use std::collections::BTreeMap;
 
+/// How many cycles are told; a dense tangle has more than anyone could read.
+const CYCLES_MAX: usize = 50;
+
 /// How one item refers to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -95,7 +98,7 @@ impl<'e, 'a> Graph<'e, 'a> {
         Self { names: numbers.into_keys().collect(), outgoing }
     }
 
-    /// All items, each after those that it refers to, and the cycles that were met on the way.
+    /// All items, each after those that it refers to, and the first cycles that were met on the way.
     fn order(&self) -> (Vec<usize>, Vec<Vec<&'e Edge<'a>>>) {
         let mut marks = vec![Mark::Unseen; self.names.len()];
         let (mut order, mut cycles) = (Vec::new(), Vec::new());
@@ -121,6 +124,9 @@ impl<'e, 'a> Graph<'e, 'a> {
                         path.push((to, 0));
                     }
                     Mark::OnPath => {
+                        if cycles.len() == CYCLES_MAX {
+                            continue;
+                        }
                         let begin = path.iter().position(|(item, _)| *item == to).unwrap_or(0);
                         let cycle = path[begin..].iter().map(|&(item, next)| self.outgoing[item][next - 1].1);
                         cycles.push(cycle.collect());
@@ -145,8 +151,13 @@ impl<'e, 'a> Graph<'e, 'a> {
                 told.join(&reached[to].ambiguous());
             }
             // What is ambiguous below was reported there.
-            for target in (0..count).filter(|&item| own.ambiguous().has(item) && !told.has(item)) {
-                bag.add(self.ambiguous_problem(root, target, &own));
+            let ambiguous = own.ambiguous();
+            for target in (0..count).filter(|&item| ambiguous.has(item) && !told.has(item)) {
+                if bag.is_full() {
+                    bag.count_error();
+                } else {
+                    bag.add(self.ambiguous_problem(root, target, &own));
+                }
             }
             reached[root] = own;
         }
@@ -154,7 +165,8 @@ impl<'e, 'a> Graph<'e, 'a> {
 
     fn ambiguous_problem(&self, root: usize, target: usize, own: &Reached) -> Diagnostic {
         let (root_name, name) = (self.names[root], self.names[target]);
-        // References into the target from what the root's execution reaches, with whether they lie under a `run_workflow`.
+        // References into the target from all that the root's execution reaches, with whether they lie under a
+        // `run_workflow`.
         let into: Vec<(&Edge<'_>, bool)> = (0..self.names.len())
             .filter(|&item| item == root || own.all.has(item))
             .flat_map(|item| self.outgoing[item].iter().map(move |&(to, edge)| (item, to, edge)))

@@ -203,6 +203,11 @@ pub(crate) fn find(tables: &[&str], name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name && tables.contains(&key.table))
 }
 
+/// The names of all keys of some kinds of tables.
+pub(crate) fn names_of(tables: &[&str]) -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter(|key| tables.contains(&key.table)).map(|key| key.name)
+}
+
 /// Whether a later version brings a key.
 pub(crate) fn is_later(tables: &[&str], name: &str) -> bool {
     LATER.iter().any(|later| later.name == name && tables.contains(&later.table))

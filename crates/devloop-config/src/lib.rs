@@ -32,7 +32,8 @@ pub const CONFIG_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub struct Loaded {
     /// The plan; there if and only if no diagnostic is an error.
     pub plan: Option<Plan>,
-    /// Errors and warnings in the order of their places, at most [`diagnostic::SHOWN_MAX`] and one that counts the rest.
+    /// Errors and warnings in the order of their places: at most [`diagnostic::SHOWN_MAX`], and one that counts the
+    /// rest.
     pub diagnostics: Vec<Diagnostic>,
     /// Where variables of devloop's own environment are used.
     pub variables: Vec<VariableUse>,
@@ -68,8 +69,10 @@ pub fn load(text: &str, place: &Place) -> Loaded {
         bag.add_syntax(words::syntax(text, error));
     }
     let (plan, variables) = lower::lower(table.get_ref(), place, &bag);
-    let broken_from = errors.iter().filter_map(|error| Some(error.span()?.start)).min();
-    let diagnostics = bag.empty(if errors.is_empty() { None } else { Some(broken_from.unwrap_or(0)) });
+    // After a key that is there twice the parser goes on undisturbed; after any other error it guesses.
+    let breaks = errors.iter().filter(|error| error.message() != "duplicate key");
+    let sure_until = breaks.map(|error| span::line_start(text, error.span().map_or(0, |span| span.start))).min();
+    let diagnostics = bag.empty((!errors.is_empty()).then(|| sure_until.unwrap_or(text.len())));
     let is_sound = diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
     Loaded { plan: plan.filter(|_| is_sound), diagnostics, variables }
 }

@@ -19,11 +19,11 @@ use crate::span::{self, Span};
 use crate::words;
 use devloop_core::names::{HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName};
 use devloop_core::plan::process::ProcessPlan;
-use devloop_core::plan::watch::{WatcherKind, WatcherPlan};
+use devloop_core::plan::watch::{WatchPlan, WatcherKind, WatcherPlan};
 use devloop_core::plan::words::Words;
 use devloop_core::plan::{Plan, is_reserved};
 use devloop_core::template::{self, Template};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +31,9 @@ use toml::de::DeTable;
 
 /// How many tables a section may have. Everything that walks the plan stays fast, and no chain overflows a stack.
 const TABLES_MAX: usize = 1000;
+
+/// How many globs and regular expressions a text may have: each costs memory and time to compile.
+const PATTERNS_MAX: usize = 2000;
 
 /// What all sections share while one text is lowered.
 pub(crate) struct Lowering<'a> {
@@ -43,6 +46,8 @@ pub(crate) struct Lowering<'a> {
     /// Processes that some step waits for.
     awaited: RefCell<Vec<(&'a str, Span)>>,
     variables: RefCell<Vec<VariableUse>>,
+    /// How many globs and regular expressions were met.
+    patterns: Cell<usize>,
 }
 
 /// Lowers a whole text. The plan is only worth something when the bag holds no error.
@@ -56,11 +61,14 @@ pub(crate) fn lower<'a>(table: &'a DeTable<'a>, place: &Place, bag: &'a Bag<'a>)
         edges: RefCell::default(),
         awaited: RefCell::default(),
         variables: RefCell::default(),
+        patterns: Cell::new(0),
     };
     let plan = lowering.plan(&mut top, place);
     top.finish();
     lowering.check_graph(&plan.processes);
-    (root.map(|_| plan), lowering.variables.into_inner())
+    let mut variables = lowering.variables.into_inner();
+    variables.sort_by_key(|used| used.span.start);
+    (root.map(|_| plan), variables)
 }
 
 impl<'a> Lowering<'a> {
@@ -71,11 +79,11 @@ impl<'a> Lowering<'a> {
             debounce: top.millis("debounce_ms"),
             concurrent: top.switch("concurrent"),
             startup_workflows: self.workflows(top, "startup_workflows"),
-            watcher: self.watcher(top),
+            watcher: watcher(top),
             watches: self.watches(top),
-            processes: self.lowered(top, "process", |name| ProcessName::new(name), Self::process),
-            hooks: self.lowered(top, "hook", |name| HookName::new(name), Self::hook),
-            workflows: self.lowered(top, "workflow", |name| WorkflowName::new(name), Self::workflow),
+            processes: self.lowered(top, "process", ProcessName::new, Self::process),
+            hooks: self.lowered(top, "hook", HookName::new, Self::hook),
+            workflows: self.lowered(top, "workflow", WorkflowName::new, Self::workflow),
         }
     }
 
@@ -92,19 +100,7 @@ impl<'a> Lowering<'a> {
         file
     }
 
-    fn watcher(&self, top: &mut Reader<'a>) -> WatcherPlan {
-        let Some(mut reader) = top.table("watcher", "watcher") else { return WatcherPlan::default() };
-        let kinds = [("native", WatcherKind::Native), ("poll", WatcherKind::Poll)];
-        let watcher = WatcherPlan {
-            kind: reader.choice("kind", &kinds).unwrap_or(WatcherKind::Native),
-            poll_interval: reader.millis("poll_interval_ms"),
-            gitignore: reader.switch("gitignore"),
-        };
-        reader.finish();
-        watcher
-    }
-
-    fn watches(&self, top: &mut Reader<'a>) -> BTreeMap<WatchName, devloop_core::plan::watch::WatchPlan> {
+    fn watches(&self, top: &mut Reader<'a>) -> BTreeMap<WatchName, WatchPlan> {
         let watches = self.section(top, "watch");
         if let Some(watches) = &watches
             && watches.is_empty()
@@ -138,7 +134,7 @@ impl<'a> Lowering<'a> {
             return None;
         }
         let readers = entries.into_iter().filter_map(|(name, item)| {
-            resolve::check_name(self.bag, section, &name);
+            resolve::check_name(self.bag, if section == "watch" { "watch group" } else { section }, &name);
             Some((name.value, Reader::of(self.bag, &item, section)?))
         });
         Some(readers.collect())
@@ -234,6 +230,17 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Whether one more pattern may be compiled; the first one too many is reported.
+    fn may_compile(&self, pattern: &Text<'a>) -> bool {
+        self.patterns.set(self.patterns.get() + 1);
+        if self.patterns.get() == PATTERNS_MAX + 1 {
+            let message = format!("the config has more than {PATTERNS_MAX} globs and regular expressions");
+            let many = Diagnostic::error(pattern.span.clone(), message).saying("one too many");
+            self.bag.add(many.hint("remove some, or say the same with fewer: `dir/` is everything below a folder"));
+        }
+        self.patterns.get() <= PATTERNS_MAX
+    }
+
     fn link(&self, edge: Edge<'a>) {
         self.edges.borrow_mut().push(edge);
     }
@@ -253,15 +260,40 @@ impl<'a> Lowering<'a> {
     }
 }
 
+/// The `[watcher]` table.
+fn watcher(top: &mut Reader<'_>) -> WatcherPlan {
+    let Some(mut reader) = top.table("watcher", "watcher") else { return WatcherPlan::default() };
+    let kinds = [("native", WatcherKind::Native), ("poll", WatcherKind::Poll)];
+    let watcher = WatcherPlan {
+        kind: reader.choice("kind", &kinds).unwrap_or(WatcherKind::Native),
+        poll_interval: reader.millis("poll_interval_ms"),
+        gitignore: reader.switch("gitignore"),
+    };
+    reader.finish();
+    watcher
+}
+
 /// A path that is not empty.
 fn path_of<'a>(bag: &Bag<'_>, path: &Text<'a>) -> Option<&'a str> {
     if path.value.is_empty() {
-        bag.add(
-            Diagnostic::error(path.span.clone(), format!("`{}` is empty", path.path))
-                .saying("empty")
-                .hint("name a path; `.` is the folder itself"),
-        );
+        let empty = Diagnostic::error(path.span.clone(), format!("`{}` is empty", path.path)).saying("empty");
+        bag.add(empty.hint("name a path; `.` is the folder itself"));
         return None;
     }
+    warn_of_shell_words(bag, path);
     Some(path.value)
+}
+
+/// Warns of a path that only a shell would read as it is meant.
+fn warn_of_shell_words(bag: &Bag<'_>, path: &Text<'_>) {
+    // Only a whole first part looks like one: `routes/$id.tsx` is a name that web frameworks use.
+    let first = path.value.split('/').next().unwrap_or_default();
+    let is_home = first == "~";
+    let variable = Words::command(first).variables().next().map(|name| [format!("${name}"), format!("${{{name}}}")]);
+    let is_variable = variable.is_some_and(|forms| forms.iter().any(|form| form == first));
+    if is_home || is_variable {
+        let what = if is_home { "`~`" } else { "a variable" };
+        let literal = Diagnostic::warning(path.span.clone(), format!("`{}`: {what} is not replaced here", path.path));
+        bag.add(literal.saying("taken as it is written").hint("write the path itself, relative or absolute"));
+    }
 }

@@ -10,7 +10,7 @@ pub struct Place {
 }
 
 /// A path without `.` and `..`; a relative one is taken from `folder`. `..` of the file system's root is the root.
-pub fn cleaned(folder: &Path, path: &str) -> PathBuf {
+pub fn cleaned(folder: &Path, path: impl AsRef<Path>) -> PathBuf {
     let mut clean = PathBuf::new();
     for component in folder.join(path).components() {
         match component {

@@ -6,9 +6,12 @@
 use crate::diagnostic::{Bag, Diagnostic};
 use crate::keys::{self, Fallback, Key, Kind, MILLIS_MAX};
 use crate::span::Span;
-use crate::words;
+use crate::{suggest, words};
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
+
+/// How many entries are looked at for one that is a misspelt required key; no sound table has as many.
+const ENTRIES_COMPARED_MAX: usize = 100;
 
 /// A value with its place.
 #[derive(Clone)]
@@ -80,7 +83,12 @@ impl<'a> Reader<'a> {
 
     /// The table's name in messages.
     pub(crate) fn title(&self) -> String {
-        if self.path.is_empty() { "the config".to_owned() } else { format!("[{}]", self.path) }
+        match self.path.as_str() {
+            "" => "the config".to_owned(),
+            // Elements of lists have no header of their own.
+            path if path.contains('[') => format!("`{path}`"),
+            path => format!("`[{path}]`"),
+        }
     }
 
     /// Where a key's value is written, if it is.
@@ -92,10 +100,10 @@ impl<'a> Reader<'a> {
     pub(crate) fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let key = keys::find(&self.tables, name);
         debug_assert!(key.is_some(), "'{name}' is no key of {:?} in keys.rs", self.tables);
-        #[cfg(test)]
-        tests::TAKEN.with_borrow_mut(|taken| taken.extend(key.map(|key| (key.table, key.name))));
         self.taken.push(name);
         let (written, value) = self.entries.get_key_value(name)?;
+        #[cfg(test)]
+        tests::TAKEN.with_borrow_mut(|taken| taken.extend(key.map(|key| (key.table, key.name))));
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
         Some(Item { path, key: written.span(), value: value.get_ref(), span: value.span() })
     }
@@ -105,9 +113,29 @@ impl<'a> Reader<'a> {
         let item = self.take(name);
         let required = keys::find(&self.tables, name).filter(|key| key.fallback == Fallback::Required);
         if let (None, Some(key)) = (&item, required) {
-            self.bag.add_missing(words::missing_key(self.span(), &self.title(), name, key.kind));
+            self.report_missing(key);
         }
         item
+    }
+
+    /// Reports a required key that is not there, unless `finish` will say that it is misspelt.
+    pub(crate) fn report_missing(&self, key: &Key) {
+        let misspelt = self
+            .entries
+            .keys()
+            .take(ENTRIES_COMPARED_MAX)
+            .find(|written| self.meant(written.get_ref()) == Some(key.name));
+        if misspelt.is_none() {
+            self.bag.add_missing(words::missing_key(self.span(), &self.title(), key));
+        }
+    }
+
+    /// What an unknown key was most likely meant to be.
+    fn meant(&self, name: &str) -> Option<&'static str> {
+        if keys::find(&self.tables, name).is_some() || self.bag.is_full() {
+            return None;
+        }
+        suggest::nearest(name, keys::names_of(&self.tables))
     }
 
     /// A string without NUL.
@@ -179,7 +207,8 @@ impl<'a> Reader<'a> {
         value
     }
 
-    /// What one of the key's words means, or the default's meaning. `meanings` has exactly the words of `keys.rs`.
+    /// What the key's word means, or the default; none when it is a wrong word or required and not there. `meanings`
+    /// has exactly the words of `keys.rs`.
     pub(crate) fn choice<T: Copy>(&mut self, name: &'static str, meanings: &[(&'static str, T)]) -> Option<T> {
         let known = keys::find(&self.tables, name).map(|key| key.kind);
         debug_assert!(
@@ -191,14 +220,14 @@ impl<'a> Reader<'a> {
         let Some(item) = self.expect(name) else { return default };
         let Some(word) = item.value.as_str() else {
             self.bag.add(words::wrong_type(&item, "a string"));
-            return default;
+            return None;
         };
         let found = meaning(word);
         if found.is_none() {
             let words: Vec<&str> = meanings.iter().map(|(word, _)| *word).collect();
             self.bag.add(words::unknown_word(&item, word, &words));
         }
-        found.or(default)
+        found
     }
 
     /// A table of keys of the kind `table`, if the key is there.
@@ -246,19 +275,32 @@ impl<'a> Reader<'a> {
 
     /// Reports what nobody took.
     pub(crate) fn finish(self) {
-        for (key, _) in self.entries.iter() {
+        self.report_leftovers(|name| self.taken.contains(&name));
+    }
+
+    /// Reports what none of some kinds of tables may hold. For a table whose `kind` or `action` is unknown: nobody can
+    /// say which of the other keys are right, but some are wrong in any case.
+    pub(crate) fn finish_unsure(mut self, tables: impl IntoIterator<Item = &'static str>) {
+        self.tables.extend(tables);
+        self.report_leftovers(|name| keys::find(&self.tables, name).is_some());
+    }
+
+    fn report_leftovers(&self, is_taken: impl Fn(&str) -> bool) {
+        for (key, _) in self.entries {
             let name: &str = key.get_ref();
-            if self.taken.contains(&name) {
+            if is_taken(name) {
+                continue;
+            }
+            if self.bag.is_full() {
+                self.bag.count_error();
                 continue;
             }
             let is_section = self.path.is_empty();
             self.bag.add(if keys::is_later(&self.tables, name) {
                 let what = if is_section { format!("[{name}]") } else { format!("{}.{name}", self.path) };
                 words::later(key.span(), &format!("`{what}`"))
-            } else if self.bag.is_full() {
-                Diagnostic::error(key.span(), String::new())
             } else {
-                words::unknown_key(key.span(), &self.tables, &self.title(), name)
+                words::unknown_key(key.span(), &self.tables, &self.title(), name, self.meant(name))
             });
         }
     }
@@ -288,11 +330,24 @@ pub(crate) fn text_of<'a>(bag: &Bag<'_>, item: &Item<'a>) -> Option<Text<'a>> {
 
 #[cfg(test)]
 mod tests {
+    use crate::keys::KEYS;
+    use crate::place::Place;
     use std::cell::RefCell;
     use std::collections::BTreeSet;
 
     thread_local! {
-        /// Keys that this test's loads have taken.
-        pub(super) static TAKEN: RefCell<BTreeSet<(&'static str, &'static str)>> = const { RefCell::new(BTreeSet::new()) };
+        /// Keys that were found and taken by loads of this thread.
+        pub(super) static TAKEN: RefCell<BTreeSet<(&'static str, &'static str)>> =
+            const { RefCell::new(BTreeSet::new()) };
+    }
+
+    #[test]
+    fn every_key_of_the_table_is_taken_from_a_config_that_sets_all() {
+        TAKEN.take();
+        let place = Place { folder: "/home/me/site".into() };
+        let loaded = crate::load(include_str!("../tests/accepts/every_key.toml"), &place);
+        assert_eq!(loaded.diagnostics, []);
+        let known: BTreeSet<_> = KEYS.iter().map(|key| (key.table, key.name)).collect();
+        assert_eq!(TAKEN.take(), known);
     }
 }

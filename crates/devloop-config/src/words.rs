@@ -2,7 +2,7 @@
 
 use crate::VariableUse;
 use crate::diagnostic::Diagnostic;
-use crate::keys::{self, Kind, PROBE_KINDS};
+use crate::keys::{self, Key, Kind, PROBE_KINDS};
 use crate::reader::Item;
 use crate::span::{self, Span};
 use crate::{CONFIG_BYTES_MAX, suggest};
@@ -44,7 +44,17 @@ pub(crate) fn too_long(bytes: usize) -> Diagnostic {
 
 pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> Diagnostic {
     let span = error.span().unwrap_or(text.len()..text.len());
-    Diagnostic::error(span::clamped(text, &span), error.message()).saying("TOML cannot be read from here")
+    let message = error.message();
+    let hints = [
+        ("duplicate", "keep one of them"),
+        ("recurs", "nest less deeply"),
+        ("unclosed", "close it"),
+        ("must be quoted", "put the value in quotes, or repair what stands before it"),
+        ("carriage return", "end each line with a newline, or a carriage return and a newline"),
+    ];
+    let known = hints.iter().find(|(words, _)| message.contains(words)).map(|(_, hint)| *hint);
+    Diagnostic::error(span::clamped(text, &span), message)
+        .hint(known.unwrap_or("write it as TOML: `key = \"value\"`, one a line, below a `[table]`"))
 }
 
 pub(crate) fn unset_variable(used: &VariableUse) -> Diagnostic {
@@ -54,10 +64,16 @@ pub(crate) fn unset_variable(used: &VariableUse) -> Diagnostic {
         .hint(format!("set {name} before devloop is started, or write $${name} to mean a shell's own variable"))
 }
 
-pub(crate) fn unknown_key(span: Span, tables: &[&str], title: &str, name: &str) -> Diagnostic {
-    let known: Vec<&str> = keys::KEYS.iter().filter(|key| tables.contains(&key.table)).map(|key| key.name).collect();
+/// `meant` is the known key that is nearest.
+pub(crate) fn unknown_key(
+    span: Span,
+    tables: &[&str],
+    title: &str,
+    name: &str,
+    meant: Option<&'static str>,
+) -> Diagnostic {
     let unknown = Diagnostic::error(span, format!("unknown key `{}` in {title}", quoted(name))).saying("unknown key");
-    if let Some(meant) = suggest::nearest(name, known.iter().copied()) {
+    if let Some(meant) = meant {
         return unknown.hint(format!("did you mean `{meant}`?"));
     }
     let elsewhere: Vec<&str> = keys::KEYS
@@ -67,10 +83,11 @@ pub(crate) fn unknown_key(span: Span, tables: &[&str], title: &str, name: &str) 
         .filter_map(|key| key.table.split_once('.').map(|(_, variant)| variant))
         .collect();
     let selector = if elsewhere.iter().any(|variant| PROBE_KINDS.contains(variant)) { "kind" } else { "action" };
-    match elsewhere.first() {
-        Some(variant) => unknown.hint(format!("`{name}` belongs to {selector} = \"{variant}\"")),
-        None => unknown.hint(format!("use one of {}, or remove it", listed(&known))),
+    if let Some(variant) = elsewhere.first() {
+        return unknown.hint(format!("`{name}` belongs to {selector} = \"{variant}\""));
     }
+    let known: Vec<&str> = keys::names_of(tables).collect();
+    unknown.hint(format!("use one of {}, or remove it", listed(&known)))
 }
 
 pub(crate) fn later(span: Span, what: &str) -> Diagnostic {
@@ -79,8 +96,9 @@ pub(crate) fn later(span: Span, what: &str) -> Diagnostic {
         .hint("remove it")
 }
 
-pub(crate) fn missing_key(span: Span, title: &str, name: &str, kind: Kind) -> Diagnostic {
-    let shape = match kind {
+pub(crate) fn missing_key(span: Span, title: &str, key: &Key) -> Diagnostic {
+    let name = key.name;
+    let shape = match key.kind {
         Kind::Text if name == "root" => "\".\"",
         Kind::Text | Kind::Word(_) => "\"…\"",
         Kind::Texts | Kind::Tables => "[…]",
@@ -108,9 +126,25 @@ pub(crate) fn wrong_type(item: &Item<'_>, expected: &str) -> Diagnostic {
         }
         ("an integer", DeValue::String(_) | DeValue::Float(_)) => wrong.hint("write a whole number without quotes"),
         ("true or false", DeValue::String(_)) => wrong.hint("write it without quotes"),
-        ("a table", _) => wrong.hint(format!("write `[{}]` or `{{…}}`", item.path)),
+        ("a table", _) => wrong.hint(table_hint(&item.path)),
         ("a list of tables", DeValue::Table(_)) => wrong.hint("put it in [ and ]"),
         _ => wrong.hint(format!("write {expected}")),
+    }
+}
+
+/// How to write the table that `path` must be.
+fn table_hint(path: &str) -> String {
+    let (section, name) = path.split_once('.').unwrap_or((path, ""));
+    if !["watch", "process", "hook", "workflow"].contains(&section) {
+        format!("write `[{path}]`")
+    } else if name.is_empty() {
+        format!("write `[{section}.NAME]`")
+    } else if keys::find(&[section], name).is_some() {
+        format!("give the {section} a name: put `{name}` below `[{section}.NAME]`")
+    } else if path.ends_with(']') {
+        "write a table in braces, as in `{ action = \"log\", message = \"hello\" }`".to_owned()
+    } else {
+        format!("write `[{path}]`")
     }
 }
 

@@ -216,8 +216,9 @@ impl Engine {
                 self.processes.end_startup();
             }
             if self.turn.stirs() == stirs {
-                if let Some(drain) = &self.drain {
-                    drain.advance(&mut self.turn, &self.processes, &self.hooks);
+                let now = self.turn.now;
+                if self.is_draining() && self.processes.are_over(now) && self.hooks.are_over(now) {
+                    self.turn.session.want_last_save(now);
                 }
                 self.turn.settle_session();
             }

@@ -3,17 +3,18 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::marks::{Marks, Slot};
 use super::platform::{self, ChildSignal};
 use super::signals::{self, Reaped};
 use super::spawn::{self, Failure};
-use super::{ExitStatus, Report, Step, keeper, parcel, tree};
+use super::{ExitStatus, Report, Step, keeper, parcel, rest, tree};
 
 /// Between two looks for what a killed keeper left; the next look is usually the last.
-const SWEEP_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 2_000_000 };
+const SWEEP_EVERY: Duration = Duration::from_millis(2);
 
 struct Kept {
     pid: i32,
@@ -76,8 +77,8 @@ impl Guard {
     fn turn(&mut self) {
         let mut watched = vec![PollFd::from_borrowed_fd(self.child_signal.as_fd(), PollFlags::IN)];
         watched.extend((!self.is_dismissed).then(|| PollFd::new(&self.socket, PollFlags::IN)));
-        let timeout = (!self.fallen.is_empty()).then_some(&SWEEP_EVERY);
-        let _ = poll(&mut watched, timeout);
+        let timeout = (!self.fallen.is_empty()).then_some(SWEEP_EVERY);
+        rest::wait(&mut watched, timeout);
         let is_asked = watched.get(1).is_some_and(|socket| !socket.revents().is_empty());
         self.child_signal.drain();
         self.reap();

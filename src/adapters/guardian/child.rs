@@ -37,8 +37,9 @@ struct Link {
 impl Child {
     /// Hands the launch over. The descriptors go with the first bytes, so the keeper has its own copies from here on.
     pub(super) fn begin(stream: StdStream, payload: &[u8], ends: &[BorrowedFd<'_>]) -> io::Result<Self> {
-        let sent = parcel::send(stream.as_fd(), payload, ends)?;
+        // Sending is the last thing that can fail, so a launch that failed here never runs.
         let stream = UnixStream::from_std(stream)?;
+        let sent = parcel::send(stream.as_fd(), payload, ends)?;
         let link = Arc::new(Link { stream, unsent: Mutex::default(), has_unsent: Notify::new() });
         link.send(&payload[sent..]);
         Ok(Self { link, incoming: [0; REPORT_LEN], filled: 0 })

@@ -8,14 +8,14 @@ use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 
 use super::marks::{Marks, Slot};
 use super::platform::{self, ChildSignal};
 use super::signals::{self, Reaped};
 use super::spawn::{self, Failure, Plan};
 use super::wire::{self, HEADER_LEN, ORDER_LEN, Order};
-use super::{Contain, Report, Stdin, Step, parcel, tree};
+use super::{Contain, Report, Stdin, Step, parcel, rest, tree};
 
 /// After so long something that was killed is stuck: told once, and from then on tried at a slow pace.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
@@ -188,7 +188,7 @@ impl Keeper {
         let Some(killing) = &mut self.killing else { return };
         killing.rounds = killing.rounds.saturating_add(1);
         if self.state != Main::Reaped {
-            signals::send_group(self.main, libc::SIGKILL);
+            signal_group(self.main, libc::SIGKILL);
         }
         let is_whole_tree = killing.everything && self.contain == Contain::Tree;
         if is_whole_tree {
@@ -209,8 +209,8 @@ impl Keeper {
     fn stop(&mut self, signal: i32) {
         self.is_asked_to_stop = true;
         if self.state != Main::Reaped {
-            signals::send_group(self.main, signal);
-            signals::send_group(self.main, libc::SIGCONT);
+            signal_group(self.main, signal);
+            signal_group(self.main, libc::SIGCONT);
         }
         if self.contain == Contain::Tree {
             tree::walk(&|_| false, &mut |member| {
@@ -235,13 +235,9 @@ impl Keeper {
 
     /// Waits for an order, an end, or the next round.
     fn wait(&mut self) {
-        let timeout = self.timeout().map(|timeout| Timespec {
-            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        });
         let mut watched = vec![PollFd::from_borrowed_fd(self.child_signal.as_fd(), PollFlags::IN)];
         watched.extend(self.control.as_ref().map(|control| PollFd::new(control, PollFlags::IN)));
-        let _ = poll(&mut watched, timeout.as_ref());
+        rest::wait(&mut watched, self.timeout());
         if watched.get(1).is_some_and(|control| !control.revents().is_empty()) {
             self.take_orders();
         }
@@ -274,6 +270,13 @@ impl Keeper {
             // Small and few: they always fit. An error means that nobody listens, which the next read says too.
             let _ = rustix::io::write(control, &report.encode());
         }
+    }
+}
+
+/// Signals the command's group, or the command alone when it has gone to another group and left nobody in its own.
+fn signal_group(main: i32, signal: i32) {
+    if !signals::send_group(main, signal) {
+        signals::send(main, signal);
     }
 }
 

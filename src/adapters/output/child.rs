@@ -17,7 +17,7 @@ const TELLING_GAP: Duration = Duration::from_millis(5);
 
 /// Bytes read in one go that make a child loud. Its pipe then grows to `GROWN`: children that say little cost the user no
 /// pipe memory, which the system limits (`pipe-user-pages-soft`, pipe(7)).
-const LOUD: usize = 64 * 1024;
+const LOUD: usize = 32 * 1024;
 
 /// How long a loud child's grown pipe is left to fill, so that bytes are moved in few large pieces instead of a switch
 /// between threads for each small one. The child does not wait unless it writes 2 GB/s.
@@ -152,7 +152,13 @@ impl Child {
         for side in Side::BOTH {
             let Some(stream) = &mut self.streams[side as usize] else { continue };
             stream.rest_until = stream.rest_until.filter(|until| *until > now);
-            if stream.show_at.take_if(|at| *at <= now).is_some() {
+            if stream.show_at.take_if(|at| *at <= now).is_none() {
+                continue;
+            }
+            if rustix::io::ioctl_fionread(&stream.pipe).unwrap_or(0) > 0 {
+                // Not silent: it waits for room in a file, and its line would be torn.
+                stream.show_at = Some(now + SILENCE);
+            } else {
                 self.advance(side, Next::Silence, sinks);
             }
         }
@@ -228,7 +234,7 @@ impl Child {
         let place = side.place();
         let shown = self.body.inherit.then(|| sinks.buffer());
         let logged = sinks.has(Place::Log).then(|| sinks.buffer());
-        let mut batch = Batch { shown, logged, colours: sinks.has_colours(place) };
+        let mut batch = Batch::new(shown, logged, sinks.has_colours(place));
         let search = &mut self.search;
         let mut each = |line: Line<'_>| {
             batch.add(&self.body, line);
@@ -242,6 +248,7 @@ impl Child {
                 stream.show_at = None;
             }
         }
+        batch.part();
         if let Some(shown) = batch.shown {
             sinks.hand_over(place, shown);
         }
@@ -284,26 +291,47 @@ struct Batch {
     shown: Option<Vec<u8>>,
     logged: Option<Vec<u8>>,
     colours: bool,
+    /// So far the stream gets what the log gets, which then is made once and copied as a whole.
+    same: bool,
 }
 
 impl Batch {
+    fn new(shown: Option<Vec<u8>>, logged: Option<Vec<u8>>, colours: bool) -> Self {
+        let same = !colours && shown.is_some() && logged.is_some();
+        Self { shown, logged, colours, same }
+    }
+
     fn add(&mut self, body: &Body, line: Line<'_>) {
+        let text = line.unseen();
+        if self.same && !body.raw && !filter::is_printable(text) {
+            self.part();
+        }
         let mark = if line.broken { BREAK_MARK.as_bytes() } else { b"" };
-        if let Some(out) = &mut self.shown {
+        if let Some(out) = &mut self.logged {
+            out.extend_from_slice(body.label.bytes(false));
+            out.extend_from_slice(text);
+            out.extend_from_slice(mark);
+            out.push(b'\n');
+        }
+        if let Some(out) = &mut self.shown
+            && !self.same
+        {
             out.extend_from_slice(body.label.bytes(self.colours));
             if body.raw {
-                out.extend_from_slice(line.unseen());
+                out.extend_from_slice(text);
             } else {
-                filter::show(line.unseen(), Look { colours: self.colours, dim: body.dim }, out);
+                filter::show(text, Look { colours: self.colours, dim: body.dim }, out);
             }
             out.extend_from_slice(mark);
             out.push(b'\n');
         }
-        if let Some(out) = &mut self.logged {
-            out.extend_from_slice(body.label.bytes(false));
-            out.extend_from_slice(line.unseen());
-            out.extend_from_slice(mark);
-            out.push(b'\n');
+    }
+
+    /// From here on the stream gets lines of its own.
+    fn part(&mut self) {
+        if let (true, Some(shown), Some(logged)) = (self.same, &mut self.shown, &self.logged) {
+            shown.extend_from_slice(logged);
         }
+        self.same = false;
     }
 }

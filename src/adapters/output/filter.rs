@@ -95,7 +95,7 @@ pub(super) fn whole_prefix(line: &[u8]) -> usize {
 
 /// Whether the line is printable as it is: valid UTF-8 without control characters but tabs. Written so that the
 /// compiler turns the usual case, ASCII, into a few vector instructions.
-fn is_printable(line: &[u8]) -> bool {
+pub(super) fn is_printable(line: &[u8]) -> bool {
     let (mut control, mut high) = (false, false);
     for &byte in line {
         control |= byte == 0x7f || (byte < 0x20 && byte != b'\t');

@@ -44,12 +44,6 @@ impl Batch {
         true
     }
 
-    /// The kind under which a path is in the batch.
-    pub(super) fn kind_of(&self, path: &[u8]) -> Option<TouchKind> {
-        let place = *self.places.get(String::from_utf8_lossy(path).as_ref())?;
-        Some(self.touches[place].kind)
-    }
-
     /// Empties the batch.
     pub(super) fn take(&mut self) -> Vec<Touch> {
         self.places.clear();

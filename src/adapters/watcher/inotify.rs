@@ -6,7 +6,7 @@ use super::targets::Cover;
 use super::tree::{Eyes, Relative, Seen};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -51,6 +51,8 @@ pub(super) struct Inotify {
     also: Vec<(i32, Relative)>,
     /// Mount points that do not tell all changes, with their kind.
     silent: Vec<(PathBuf, String)>,
+    /// Those of them that the user has been told about.
+    silent_told: HashSet<PathBuf>,
     interval: Duration,
     limit_is_told: bool,
     troubles: Vec<WatcherTrouble>,
@@ -66,6 +68,7 @@ impl Inotify {
             paths: HashMap::new(),
             also: Vec::new(),
             silent: mounts::silent_below(root),
+            silent_told: HashSet::new(),
             interval,
             limit_is_told: false,
             troubles: Vec::new(),
@@ -140,12 +143,12 @@ impl Inotify {
         }
     }
 
-    fn silent_kind(&mut self, at: &Path) -> bool {
-        let Some(place) = self.silent.iter().position(|(point, _)| at == point) else { return false };
-        let (folder, kind) = self.silent[place].clone();
-        let trouble = WatcherTrouble::SilentMount { folder, kind, interval: self.interval };
-        if !self.troubles.contains(&trouble) {
-            self.troubles.push(trouble);
+    /// Whether a folder is the top of a mount that does not tell all changes; says so once.
+    fn is_silent(&mut self, at: &Path) -> bool {
+        let Some((folder, kind)) = self.silent.iter().find(|(point, _)| at == point) else { return false };
+        if self.silent_told.insert(folder.clone()) {
+            let (folder, kind) = (folder.clone(), kind.clone());
+            self.troubles.push(WatcherTrouble::SilentMount { folder, kind, interval: self.interval });
         }
         true
     }
@@ -160,8 +163,7 @@ pub(super) fn limit_trouble(at: &Path, setting: &'static str, interval: Duration
 
 impl Eyes for Inotify {
     fn watch(&mut self, at: &Path, path: &Relative, cover: Cover, follow: bool) -> io::Result<Seen> {
-        // A mount point inside the tree is told once and compared for the rest of the session.
-        let polled = !self.silent.is_empty() && self.silent_kind(at);
+        let polled = self.is_silent(at);
         let result = if self.paths.len() < self.watches_max {
             inotify::add_watch(&self.queue, at, mask(cover, follow))
         } else {

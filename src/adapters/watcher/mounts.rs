@@ -18,7 +18,7 @@ pub(super) fn silent_below(root: &Path) -> Vec<(PathBuf, String)> {
     }
 }
 
-/// Reads a table as proc_pid_mountinfo(5) describes it; the last mount on a point is the one that is seen.
+/// Reads a table as `proc_pid_mountinfo(5)` describes it; the last mount on a point is the one that is seen.
 fn silent_in(table: &[u8], root: &Path) -> Vec<(PathBuf, String)> {
     let mut holder = None;
     let mut below = std::collections::BTreeMap::new();

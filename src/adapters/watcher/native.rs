@@ -15,7 +15,7 @@ use super::{Ears, Heard, Post, WatcherTrouble, polling};
 use devloop_core::fact::TouchKind;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::ReadFlags;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::PipeReader;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -28,6 +28,9 @@ const ROOT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long the queue is read again and again before what was heard is sent.
 const ROUND_TIME: Duration = Duration::from_millis(5);
+
+/// How long the start may take to look at files; the rest are looked at afterwards.
+const STAMP_TIME: Duration = Duration::from_millis(3);
 
 /// Folders whose files are looked at between two looks at the queue.
 const STAMP_FOLDERS: usize = 64;
@@ -67,7 +70,7 @@ pub(super) struct Native {
     /// Files that someone has begun to write.
     written: HashSet<Vec<u8>>,
     /// New files of which nobody knows whether they are written or linked, and when to decide.
-    linked: Vec<(Vec<u8>, Instant)>,
+    linked: HashMap<Vec<u8>, Instant>,
     /// Files whose stamps are older than what has been said about them.
     stale: Vec<Vec<u8>>,
     /// The queue was empty at this moment (nanoseconds since 1970), so all before it is known.
@@ -101,7 +104,7 @@ impl Native {
             named_root: post.plan.root.clone(),
             events: Events::default(),
             written: HashSet::new(),
-            linked: Vec::new(),
+            linked: HashMap::new(),
             stale: Vec::new(),
             known_until: 0,
             rules_changed: false,
@@ -115,6 +118,10 @@ impl Native {
     pub(super) fn begin(&mut self) {
         self.known_until = wall_clock() - CLOCK_LAG;
         self.survey(b"", Look::First);
+        let watched = Instant::now();
+        while self.is_unstamped && watched.elapsed() < STAMP_TIME {
+            self.is_unstamped = self.tree.stamp_some();
+        }
         self.tell_troubles();
         (self.heard)(Heard::Began);
     }
@@ -135,7 +142,7 @@ impl Native {
         if self.is_unstamped {
             return Some(Instant::now());
         }
-        let linked = self.linked.iter().map(|(_, at)| *at).min();
+        let linked = self.linked.values().min().copied();
         let root = self.lost.root.then(|| Instant::now() + ROOT_INTERVAL);
         let polled = (!self.polled.is_empty()).then_some(self.poll_at);
         [linked, root, polled].into_iter().flatten().min()
@@ -273,11 +280,12 @@ impl Native {
         }
         if what.contains(ReadFlags::MODIFY) {
             if self.batch.touch(&path, TouchKind::Writing) {
+                self.linked.remove(&path);
                 self.written.insert(path);
             }
         } else if what.contains(ReadFlags::CREATE) {
-            if self.batch.touch(&path, TouchKind::Writing) {
-                self.linked.push((path.clone(), Instant::now() + LINKED_WAIT));
+            if self.batch.matters(&path) {
+                self.linked.insert(path.clone(), Instant::now() + LINKED_WAIT);
                 self.written.insert(path);
             }
         } else if is_gone || what.contains(ReadFlags::MOVED_TO) {
@@ -319,21 +327,24 @@ impl Native {
         }
     }
 
-    /// Decides about new names that no close will come for.
+    /// Decides about new names: whether someone writes them, or no close will come.
     fn settle_linked(&mut self) {
         let now = Instant::now();
         for (path, due) in std::mem::take(&mut self.linked) {
-            // Someone has written or closed it since, or it is gone.
-            let is_closed = !self.written.contains(&path);
-            let Ok(status) = Status::of(&self.tree.at(&path)) else { continue };
-            if is_closed {
+            if !self.written.contains(&path) {
                 continue;
             }
-            if status.is_link || (status.is_file && status.links > 1) || (status.size > 0 && now >= due) {
+            let status = Status::of(&self.tree.at(&path)).ok().filter(|status| status.is_file || status.is_link);
+            let Some(status) = status else {
+                self.written.remove(&path);
+                continue;
+            };
+            if status.is_link || status.links > 1 || (status.size > 0 && now >= due) {
                 self.written.remove(&path);
                 self.settled(path);
-            } else if status.is_file && now < due {
-                self.linked.push((path, due));
+            } else if now < due {
+                self.batch.touch(&path, TouchKind::Writing);
+                self.linked.insert(path, due);
             }
         }
     }

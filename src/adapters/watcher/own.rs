@@ -33,9 +33,9 @@ impl OwnFiles {
     }
 
     /// The same, relative to root (absolute, without symlinks). What lies elsewhere is left out.
-    pub(super) fn below(&self, root: &Path) -> Own {
-        let all = |paths: &[PathBuf]| paths.iter().filter_map(|path| relative(path, root)).collect();
-        Own { files: all(&self.files), folders: all(&self.folders), prefixes: all(&self.prefixes) }
+    pub(super) fn below(self, root: &Path) -> Own {
+        let all = |paths: Vec<PathBuf>| paths.iter().filter_map(|path| relative(path, root)).collect();
+        Own { files: all(self.files), folders: all(self.folders), prefixes: all(self.prefixes) }
     }
 }
 

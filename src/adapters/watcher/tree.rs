@@ -76,6 +76,15 @@ struct Visit {
     look: Look,
 }
 
+/// A folder that the walk has listed.
+struct Meeting<'a> {
+    at: &'a Path,
+    path: &'a [u8],
+    look: Look,
+    polled: bool,
+    listing: &'a Listing,
+}
+
 /// All watched folders.
 pub(super) struct Tree {
     root: PathBuf,
@@ -124,6 +133,7 @@ impl Tree {
     }
 
     /// Whether a folder is watched or compared.
+    #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
     pub(super) fn has(&self, path: &[u8]) -> bool {
         self.folders.contains_key(path)
     }
@@ -265,19 +275,17 @@ impl Tree {
         {
             eyes.unwatch(old, &visit.path);
         }
-        let rules = if self.gitignore && listing.has(b".gitignore") {
-            Rules::of_folder(&at, visit.rules)
-        } else {
-            visit.rules
-        };
+        let rules =
+            if self.gitignore && listing.has(b".gitignore") { Rules::of_folder(&at, visit.rules) } else { visit.rules };
         let polled = visit.polled || seen.polled;
         let (cover, open, pass) = (visit.cover, visit.open, self.pass);
         let empty = Files::default();
         let mut folder = Folder { watch: seen.watch, polled, cover, open, rules, files: empty, pass };
-        self.meet_folders(&folder, &visit.path, visit.look, &listing, (ahead, out));
+        let meeting = Meeting { at: &at, path: &visit.path, look: visit.look, polled, listing: &listing };
+        self.meet_folders(&meeting, &folder, ahead, out);
         if cover != Cover::Way {
             let known = known.map_or_else(Files::default, |known| known.files);
-            folder.files = self.meet_files(&at, &visit.path, (visit.look, polled), (&listing, &known), out);
+            folder.files = self.meet_files(&meeting, &known, out);
             if visit.look == Look::First || visit.look == Look::Fresh {
                 self.unstamped.push(Arc::clone(&visit.path));
             }
@@ -286,24 +294,18 @@ impl Tree {
         self.listing = listing;
     }
 
-    fn meet_folders(
-        &self,
-        folder: &Folder,
-        path: &[u8],
-        look: Look,
-        listing: &Listing,
-        (ahead, out): (&mut Vec<Visit>, &mut Batch),
-    ) {
-        for (name, kind) in listing.iter() {
+    /// Finds the folders in a folder that the walk must meet next.
+    fn meet_folders(&self, meeting: &Meeting<'_>, folder: &Folder, ahead: &mut Vec<Visit>, out: &mut Batch) {
+        for (name, kind) in meeting.listing.iter() {
             if kind == Kind::File {
                 continue;
             }
-            let path = join(path, name);
+            let path = join(meeting.path, name);
             if kind == Kind::Link && !(self.targets.leads(&path) && self.at(&path).is_dir()) {
                 continue;
             }
             let is_known = self.folders.contains_key(path.as_slice());
-            let look = if is_known || look == Look::First { look } else { Look::Fresh };
+            let look = if is_known || meeting.look == Look::First { meeting.look } else { Look::Fresh };
             if let Some(visit) = self.child(folder, &path, kind == Kind::Link, look) {
                 if look == Look::Fresh {
                     out.touch(&path, TouchKind::Found);
@@ -314,14 +316,8 @@ impl Tree {
     }
 
     /// Compares the files of a folder; answers with what is seen of them.
-    fn meet_files(
-        &mut self,
-        at: &Path,
-        path: &[u8],
-        (look, polled): (Look, bool),
-        (listing, known): (&Listing, &Files),
-        out: &mut Batch,
-    ) -> Files {
+    fn meet_files(&mut self, meeting: &Meeting<'_>, known: &Files, out: &mut Batch) -> Files {
+        let Meeting { at, path, look, polled, listing } = *meeting;
         let mut files = Files::with_capacity(listing.count(), listing.bytes());
         let (mut whole, mut absolute) = (path.to_vec(), at.to_owned());
         for (name, _) in listing.iter().filter(|(_, kind)| *kind != Kind::Folder) {
@@ -369,10 +365,8 @@ impl Tree {
 
     /// A folder cannot be met. One that has just gone, or was never one, is no trouble.
     fn refused(&mut self, at: PathBuf, error: &io::Error) {
-        let is_gone = matches!(
-            error.kind(),
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-        );
+        let is_loop = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+        let is_gone = is_loop || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         if !is_gone && self.unreadable.insert(at.clone()) {
             self.troubles.push(WatcherTrouble::Unreadable { path: at, error: error.to_string() });
         }

@@ -1,6 +1,6 @@
 //! `command`, `cwd` and `env` of a process or a hook.
 
-use super::{Lowering, path_of};
+use super::{Lowering, path_of, warn_of_shell_words};
 use crate::diagnostic::Diagnostic;
 use crate::place::cleaned;
 use crate::reader::{Reader, Text, text_of};
@@ -35,7 +35,13 @@ impl<'a> Lowering<'a> {
         let words = texts.iter().enumerate().map(|(index, text)| {
             let words = Words::command(text.value);
             self.note_variables(text, &words, |name| env.contains_key(name));
-            if index == 0 { self.program(text.value) } else { words }
+            if index > 0 {
+                return words;
+            }
+            if text.value.starts_with('~') {
+                warn_of_shell_words(self.bag, text);
+            }
+            self.program(text.value)
         });
         Some(words.collect())
     }

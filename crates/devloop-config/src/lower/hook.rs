@@ -39,10 +39,10 @@ impl<'a> Lowering<'a> {
     }
 
     fn capture(&self, reader: &mut Reader<'a>) -> Option<Capture> {
-        let kind = reader.choice("capture", &CAPTURES)?;
+        let kind = reader.choice("capture", &CAPTURES);
         let key = reader.text("state_key");
         let title = reader.path();
-        match (kind, key) {
+        match (kind?, key) {
             (CaptureKind::Text, Some(key)) => Some(Capture::Text { state_key: self.written_key(&key)? }),
             (CaptureKind::Text, None) => {
                 let span = reader.place("capture").unwrap_or_else(|| reader.span());
@@ -51,7 +51,7 @@ impl<'a> Lowering<'a> {
                 self.bag.add_missing(keyless.hint("add `state_key = \"…\"`"));
                 None
             }
-            (CaptureKind::Ignore | CaptureKind::Json, key) => {
+            (kind, key) => {
                 if let Some(key) = key {
                     let message = format!("`{}` is used by capture = \"text\" only", key.path);
                     let unused = Diagnostic::warning(key.span, message).saying("not used");

@@ -2,9 +2,8 @@
 
 use super::Lowering;
 use crate::diagnostic::Diagnostic;
-use crate::keys::Kind;
+use crate::keys;
 use crate::reader::{Item, Reader};
-use crate::words;
 use devloop_core::plan::output::{BodyStyle, Extract, OutputPlan, RulePlan};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,17 +31,16 @@ impl<'a> Lowering<'a> {
     fn rule(&self, item: &Item<'a>) -> Option<RulePlan> {
         let mut rule = Reader::of(self.bag, item, "rule")?;
         let state_key = rule.text("state_key").and_then(|key| self.written_key(&key));
-        let kind = rule.choice("extract", &EXTRACTS);
-        let extract = match kind? {
-            ExtractKind::Regex => self.regex(&mut rule),
-            ExtractKind::UrlToken => {
-                for name in ["pattern", "capture_group"] {
-                    if let Some(unused) = rule.take(name) {
-                        let message = format!("`{}` is used by extract = \"regex\" only", unused.path);
-                        self.bag.add(Diagnostic::warning(unused.key, message).saying("not used").hint("remove it"));
-                    }
+        let extract = match rule.choice("extract", &EXTRACTS) {
+            Some(ExtractKind::Regex) => self.regex(&mut rule),
+            other => {
+                let unused = ["pattern", "capture_group"].map(|name| rule.take(name));
+                // An unknown word may be a misspelt `regex`.
+                for unused in unused.into_iter().flatten().filter(|_| other.is_some()) {
+                    let message = format!("`{}` is used by extract = \"regex\" only", unused.path);
+                    self.bag.add(Diagnostic::warning(unused.key, message).saying("not used").hint("remove it"));
                 }
-                Some(Extract::UrlToken)
+                other.map(|_| Extract::UrlToken)
             }
         };
         rule.finish();
@@ -54,8 +52,8 @@ impl<'a> Lowering<'a> {
         let pattern = rule.text("pattern").and_then(|pattern| self.pattern(&pattern));
         let place = rule.place("capture_group").or_else(|| rule.place("pattern"));
         let capture_group = rule.small("capture_group");
-        if !is_there {
-            self.bag.add_missing(words::missing_key(rule.span(), &rule.title(), "pattern", Kind::Text));
+        if !is_there && let Some(key) = keys::find(&["rule"], "pattern") {
+            rule.report_missing(key);
         }
         let pattern = pattern?;
         let groups = pattern.regex().captures_len() - 1;

@@ -13,6 +13,9 @@ const COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
 impl<'a> Lowering<'a> {
     /// A pattern that is searched for in one line.
     pub(super) fn pattern(&self, text: &Text<'a>) -> Option<Pattern> {
+        if !self.may_compile(text) {
+            return None;
+        }
         let regex = match RegexBuilder::new(text.value).size_limit(COMPILED_BYTES_MAX).build() {
             Ok(regex) => regex,
             Err(error) => {
@@ -32,20 +35,19 @@ impl<'a> Lowering<'a> {
 }
 
 fn bad_pattern(text: &Text<'_>, error: &regex::Error) -> Diagnostic {
-    let (reason, hint) = match error {
-        regex::Error::CompiledTooBig(_) => {
-            let megabytes = COMPILED_BYTES_MAX / (1024 * 1024);
-            (format!("it would take more than {megabytes} MiB"), "use smaller repetitions")
-        }
+    let words = error.to_string();
+    let (reason, hint) = if let regex::Error::CompiledTooBig(_) = error {
+        let megabytes = COMPILED_BYTES_MAX / (1024 * 1024);
+        (format!("it would take more than {megabytes} MiB"), "use smaller repetitions")
+    } else {
         // The parser draws a frame of its own around the reason; ours points at the text.
-        _ => {
-            let words = error.to_string();
-            let reason = words.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&words);
-            (
-                reason.to_owned(),
-                "look-around and back-references are not supported; write a literal string as '…' to keep backslashes",
-            )
-        }
+        let reason = words.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or(&words);
+        let hint = if reason.starts_with("look-around") || reason.starts_with("backreferences") {
+            "match more of the line and take the wanted part with `capture_group`"
+        } else {
+            "repair it; in quotes like '…' a backslash stays a backslash, and `\\(` is a literal `(`"
+        };
+        (reason.to_owned(), hint)
     };
     Diagnostic::error(text.span.clone(), format!("`{}`: the pattern cannot be compiled: {reason}", text.path))
         .saying("bad pattern")
@@ -78,10 +80,10 @@ fn is_in_order(parts: &[Hir]) -> bool {
     let (mut consumed, mut ended) = (false, false);
     parts.iter().all(|part| {
         let takes = part.properties().minimum_len().is_some_and(|least| least > 0);
-        let is_possible = !(consumed && look(part) == Some(Look::Start)) && !(ended && takes);
+        let is_too_late = consumed && look(part) == Some(Look::Start) || ended && takes;
         consumed |= takes;
         ended |= look(part) == Some(Look::End);
-        is_possible
+        !is_too_late
     })
 }
 
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn patterns_that_no_line_can_match_are_known() {
-        let can = |pattern: &str| can_match_line(&regex_syntax::parse(pattern).unwrap());
+        let can = |pattern: &str| regex_syntax::parse(pattern).is_ok_and(|hir| can_match_line(&hir));
         for dead in ["a^b", "a$b", "[a&&b]", "x\\n", "[\\r\\n]+y", "x[^\\s\\S]", "a(^)", "(a^|b^)"] {
             assert!(!can(dead), "{dead}");
         }

@@ -29,7 +29,7 @@ impl<'a> Lowering<'a> {
         let interval = reader.millis("interval_ms");
         let timeout = reader.millis("timeout_ms");
         let Some(table) = reader.choice("kind", &KINDS) else {
-            // Without a kind nobody can say which of the other keys are right.
+            reader.finish_unsure(KINDS.map(|(_, table)| table));
             return None;
         };
         reader.allow(table);
@@ -87,8 +87,8 @@ fn url_problem(url: &str) -> Option<&'static str> {
     if url.starts_with('$') {
         return None;
     }
-    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Some("a URL has no spaces and no control characters");
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some("a URL has no spaces and only ASCII characters; others are written like %20");
     }
     let rest = ["http://", "https://"].into_iter().find_map(|scheme| {
         let head = url.get(..scheme.len())?;
@@ -125,9 +125,18 @@ mod tests {
         {
             assert_eq!(url_problem(good), None, "{good}");
         }
-        for bad in
-            ["", "a", "ftp://a", "http://", "http:///x", "http://:80", "http://a:0", "http://a:99999", "http://a b"]
-        {
+        for bad in [
+            "",
+            "a",
+            "ftp://a",
+            "http://",
+            "http:///x",
+            "http://:80",
+            "http://a:0",
+            "http://a:99999",
+            "http://a b",
+            "http://ä/",
+        ] {
             assert!(url_problem(bad).is_some(), "{bad}");
         }
     }

@@ -1,6 +1,6 @@
 //! `[watch.NAME]`.
 
-use super::Lowering;
+use super::{Lowering, warn_of_shell_words};
 use crate::diagnostic::Diagnostic;
 use crate::reader::{Reader, Text};
 use crate::resolve::{Sort, as_key};
@@ -50,10 +50,25 @@ impl<'a> Lowering<'a> {
         texts.iter().filter_map(|text| self.path_pattern(text)).collect()
     }
 
+    fn warn_of_own_files(&self, text: &Text<'a>, normal: &str) {
+        if normal.split('/').any(|segment| segment == OWN_FOLDER) {
+            let message = format!("`{}`: files below a folder named '{OWN_FOLDER}' never count", text.path);
+            let dead = Diagnostic::warning(text.span.clone(), message).saying("never changes");
+            self.bag.add(dead.hint("watch another folder"));
+        }
+    }
+
     fn path_pattern(&self, text: &Text<'a>) -> Option<PathPattern> {
+        if !self.may_compile(text) {
+            return None;
+        }
+        warn_of_shell_words(self.bag, text);
         let problem = match relative(&self.root, text.value) {
             Ok(normal) => match PathPattern::new(text.value, &normal) {
-                Ok(pattern) => return Some(pattern),
+                Ok(pattern) => {
+                    self.warn_of_own_files(text, &normal);
+                    return Some(pattern);
+                }
                 Err(error) => {
                     let message = format!("`{}`: bad glob: {}", text.path, error.kind());
                     let hint = "write a literal `[`, `{`, `*` or `?` with a backslash before it";
@@ -80,6 +95,9 @@ impl<'a> Lowering<'a> {
     }
 }
 
+/// The folder of devloop's own files.
+const OWN_FOLDER: &str = ".devloop";
+
 /// Why a pattern has no form relative to root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outside {
@@ -93,6 +111,10 @@ enum Outside {
 fn relative(root: &Path, pattern: &str) -> Result<String, Outside> {
     if pattern.is_empty() {
         return Err(Outside::Empty);
+    }
+    // Alternatives are left as they are, so a way out of root must not hide in one.
+    if pattern.starts_with("{/") || pattern.contains("{../") || pattern.contains(",../") {
+        return Err(Outside::Root);
     }
     let below_root = if pattern.starts_with('/') {
         let root = root.to_string_lossy();
@@ -149,7 +171,7 @@ mod tests {
 
     #[test]
     fn what_lies_outside_root_is_known() {
-        for pattern in ["../x", "a/../../x", "/p", "/p/rx/a", "/etc/passwd", "/p/r/../x"] {
+        for pattern in ["../x", "a/../../x", "/p", "/p/rx/a", "/etc/passwd", "/p/r/../x", "{../x,y}/", "a{b,../../x}"] {
             assert_eq!(of(pattern), Err(Outside::Root), "{pattern}");
         }
         assert_eq!(of("*/../x"), Err(Outside::Unclear));

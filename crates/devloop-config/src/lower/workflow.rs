@@ -64,7 +64,7 @@ impl<'a> Lowering<'a> {
 
     fn step(&self, workflow: &'a str, item: &Item<'a>, depth: usize) -> Option<Step> {
         let mut reader = Reader::of(self.bag, item, "step")?;
-        let written = item.value.as_table().and_then(|table| table.get("action")).map(|action| action.get_ref());
+        let written = item.value.as_table().and_then(|table| table.get("action")).map(toml::Spanned::get_ref);
         if let Some(action) = written.and_then(|action| action.as_str())
             && keys::is_later(&["action"], action)
         {
@@ -73,8 +73,10 @@ impl<'a> Lowering<'a> {
             return None;
         }
         debug_assert!(ACTIONS.iter().eq(TABLES.iter().map(|(action, _)| action)));
-        // Without an action nobody can say which of the other keys are right.
-        let table = reader.choice("action", &TABLES)?;
+        let Some(table) = reader.choice("action", &TABLES) else {
+            reader.finish_unsure(TABLES.map(|(_, table)| table));
+            return None;
+        };
         reader.allow(table);
         let step = match table {
             "step.run_hook" => {

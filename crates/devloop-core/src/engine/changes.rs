@@ -53,6 +53,13 @@ struct Clock {
     is_burst: bool,
 }
 
+impl Clock {
+    fn leading_at(&self) -> Option<Moment> {
+        let since = self.leading_since.filter(|_| !self.is_burst)?;
+        Some((self.last + STILL).min(since + LEADING_MAX))
+    }
+}
+
 impl Changes {
     /// Nothing has changed.
     pub(crate) fn new(debounce: Duration) -> Self {
@@ -114,7 +121,7 @@ impl Changes {
     pub(crate) fn release(&mut self, now: Moment, plan: &Plan) -> Option<Batch> {
         let clock = self.clock.as_ref()?;
         let is_over = self.quiet_at(clock) <= now;
-        if !is_over && self.leading_at(clock).is_none_or(|at| at > now) {
+        if !is_over && clock.leading_at().is_none_or(|at| at > now) {
             return None;
         }
         let mut batch = Batch::new();
@@ -123,6 +130,13 @@ impl Changes {
             if let Some(paths) = paths {
                 merge_files(batch.entry(watch.workflow.clone()).or_default(), paths);
             }
+        }
+        if batch.is_empty() {
+            // All that had settled is being written again: this is still the first save.
+            if let Some(clock) = &mut self.clock {
+                clock.leading_since = None;
+            }
+            return None;
         }
         if self.pending.is_empty() {
             self.clock = None;
@@ -148,11 +162,6 @@ impl Changes {
         Some(settled).filter(|settled| !settled.is_empty())
     }
 
-    fn leading_at(&self, clock: &Clock) -> Option<Moment> {
-        let since = clock.leading_since.filter(|_| !clock.is_burst)?;
-        Some((clock.last + STILL).min(since + LEADING_MAX))
-    }
-
     /// When the tree counts as quiet. What is still being written has no pause to learn from: it gets the longest.
     fn quiet_at(&self, clock: &Clock) -> Moment {
         let quiet = if self.open.is_empty() {
@@ -174,7 +183,7 @@ impl Changes {
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         let clock = self.clock.as_ref()?;
         let quiet_at = self.quiet_at(clock);
-        Some(self.leading_at(clock).map_or(quiet_at, |at| at.min(quiet_at)))
+        Some(clock.leading_at().map_or(quiet_at, |at| at.min(quiet_at)))
     }
 }
 

@@ -42,13 +42,6 @@ impl Drain {
         }
     }
 
-    /// Asks for the last save once nothing is left to wait for.
-    pub(crate) fn advance(&self, turn: &mut Turn, processes: &Processes, hooks: &Hooks) {
-        if processes.are_over(turn.now) && hooks.are_over(turn.now) {
-            turn.session.want_last_save(turn.now);
-        }
-    }
-
     /// How the session ended.
     pub(crate) fn ending(&self, now: Moment, processes: &Processes, hooks: &Hooks) -> Ending {
         let left = processes.not_gone();

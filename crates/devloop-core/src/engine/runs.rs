@@ -109,9 +109,7 @@ impl Runs {
         for run in &mut self.going {
             run.advance(reach);
         }
-        let (over, going): (Vec<Run>, Vec<Run>) =
-            std::mem::take(&mut self.going).into_iter().partition(|run| run.is_over(reach.hooks));
-        self.going = going;
+        let over: Vec<Run> = self.going.extract_if(.., |run| run.is_over(reach.hooks)).collect();
         for run in over {
             self.startup.remove(&run.id);
             reach.turn.stir();

@@ -74,6 +74,53 @@ pub(in super::super) fn close_from(first: u32) {
     }
 }
 
+/// Stretches of code that are given back at most; programs with more libraries keep the rest.
+const STRETCHES_MAX: usize = 32;
+
+/// Where code lies: addresses of first bytes, and lengths.
+struct Stretches {
+    found: [(usize, usize); STRETCHES_MAX],
+    count: usize,
+}
+
+extern "C" fn note_code(object: *mut libc::dl_phdr_info, _size: usize, stretches: *mut c_void) -> c_int {
+    // SAFETY: `dl_iterate_phdr(3)` passes a valid object with that many headers, and `forget_code` its stretches.
+    let (object, headers, stretches) = unsafe {
+        let object = &*object;
+        let headers = std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into());
+        (object, headers, &mut *stretches.cast::<Stretches>())
+    };
+    // SAFETY: `sysconf` takes an integer.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.cast_unsigned();
+    for part in headers.iter().filter(|part| part.p_type == libc::PT_LOAD && part.p_flags & libc::PF_W == 0) {
+        // Segments never share a page of memory, so their first and last pages are theirs alone.
+        let start = (object.dlpi_addr + part.p_vaddr) & !(page - 1);
+        let end = (object.dlpi_addr + part.p_vaddr + part.p_memsz).next_multiple_of(page);
+        if let (Ok(start), Ok(length), Some(place)) =
+            (start.try_into(), (end - start).try_into(), stretches.found.get_mut(stretches.count))
+        {
+            *place = (start, length);
+            stretches.count += 1;
+        }
+    }
+    0
+}
+
+/// Gives the pages of program and libraries back; those that are needed come again from the system's own copy.
+///
+/// All stretches are found before the first is given back, as each call in between would fetch some again.
+pub(in super::super) fn forget_code() {
+    let mut stretches = Stretches { found: [(0, 0); STRETCHES_MAX], count: 0 };
+    // SAFETY: the callback fits its argument, and with one thread nobody loads or unloads meanwhile. What is not
+    // writable holds nothing but the file's bytes, so dropping its pages loses nothing.
+    unsafe {
+        libc::dl_iterate_phdr(Some(note_code), (&raw mut stretches).cast());
+        for (start, length) in stretches.found.iter().take(stretches.count) {
+            libc::madvise(std::ptr::with_exposed_provenance_mut(*start), *length, libc::MADV_DONTNEED);
+        }
+    }
+}
+
 /// A descriptor that becomes readable when a child ends (`signalfd(2)`).
 #[derive(Debug)]
 pub(in super::super) struct ChildSignal(OwnedFd);

@@ -305,6 +305,7 @@ impl Process {
             }
             State::Up { probing, .. } => {
                 probing.stop(turn);
+                self.is_awaited = false;
                 false
             }
             State::Lingering | State::BackingOff { is_gone: false, .. } => true,

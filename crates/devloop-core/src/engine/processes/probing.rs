@@ -4,7 +4,7 @@ use crate::effect::Effect;
 use crate::engine::turn::Turn;
 use crate::fact::{ProbeAnswer, ProbeRole};
 use crate::moment::Moment;
-use crate::names::{ProcessName, TaskId};
+use crate::names::{ProcessName, StateKey, TaskId};
 use crate::plan::probe::{ProbeKind, ProbePlan};
 use crate::plan::process::ProcessPlan;
 use std::time::Duration;
@@ -30,9 +30,7 @@ pub(crate) struct Asked<'a> {
 /// The questions of one life.
 pub(crate) struct Probing {
     since: Moment,
-    is_ready: bool,
-    is_late: bool,
-    is_over: bool,
+    stage: Stage,
     last: Option<String>,
     readiness: Attempt,
     liveness: Attempt,
@@ -40,6 +38,19 @@ pub(crate) struct Probing {
     suspicion: Option<String>,
     is_unwell: bool,
     was_present: bool,
+}
+
+/// How far a life is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It may become ready in time.
+    Early,
+    /// It may become ready.
+    Late,
+    /// It is ready.
+    Ready,
+    /// Nobody asks any more.
+    Over,
 }
 
 enum Attempt {
@@ -86,9 +97,7 @@ impl Probing {
         let is_asked = plan.readiness.as_ref().is_some_and(|probe| way(probe) == Way::Asked);
         let mut probing = Self {
             since: now,
-            is_ready: false,
-            is_late: false,
-            is_over: false,
+            stage: Stage::Early,
             last: None,
             readiness: if is_asked { Attempt::Due(now) } else { Attempt::Idle },
             liveness: Attempt::Idle,
@@ -104,7 +113,7 @@ impl Probing {
 
     /// Whether it is ready.
     pub(crate) fn is_ready(&self) -> bool {
-        self.is_ready
+        self.stage == Stage::Ready
     }
 
     /// What the last attempt said.
@@ -113,7 +122,7 @@ impl Probing {
     }
 
     fn become_ready(&mut self, plan: &ProcessPlan, now: Moment) {
-        self.is_ready = true;
+        self.stage = Stage::Ready;
         self.readiness = Attempt::Idle;
         if let Some(probe) = &plan.liveness {
             self.liveness = match way(probe) {
@@ -126,7 +135,7 @@ impl Probing {
 
     /// Asks what is due, and notices what is late.
     pub(crate) fn expire(&mut self, turn: &mut Turn, asked: &Asked<'_>) -> Option<Finding> {
-        if self.is_over {
+        if self.stage == Stage::Over {
             return None;
         }
         let now = turn.now;
@@ -145,21 +154,23 @@ impl Probing {
             self.liveness = Attempt::Going(ask(turn, asked, ProbeRole::Liveness, probe));
         }
         let is_late = self.late_at(asked.plan).is_some_and(|at| at <= now);
-        self.is_late |= is_late;
-        is_late.then_some(Finding::Late)
+        is_late.then(|| {
+            self.stage = Stage::Late;
+            Finding::Late
+        })
     }
 
     fn late_at(&self, plan: &ProcessPlan) -> Option<Moment> {
-        let probe = plan.readiness.as_ref().filter(|_| !self.is_ready && !self.is_late)?;
+        let probe = plan.readiness.as_ref().filter(|_| self.stage == Stage::Early)?;
         Some(self.since + probe.timeout)
     }
 
     /// Looks at the state keys that are probes.
     pub(crate) fn look_at_keys(&mut self, turn: &Turn, asked: &Asked<'_>) -> Option<Finding> {
-        if self.is_over {
+        if self.stage == Stage::Over {
             return None;
         }
-        if !self.is_ready {
+        if !self.is_ready() {
             let key = key_of(asked.plan.readiness.as_ref())?;
             return turn.is_present(key).then(|| {
                 self.become_ready(asked.plan, turn.now);
@@ -216,7 +227,7 @@ impl Probing {
             }
         };
         let growing = (now.since(self.since) / GAP_PART).max(least).min(probe.interval);
-        let gap = if self.is_late { probe.interval } else { growing };
+        let gap = if self.stage == Stage::Late { probe.interval } else { growing };
         self.readiness = Attempt::Due(now + gap);
         None
     }
@@ -243,19 +254,19 @@ impl Probing {
 
     /// A line matched the pattern of a probe.
     pub(crate) fn line_matched(&mut self, now: Moment, plan: &ProcessPlan, role: ProbeRole) -> Option<Finding> {
-        if self.is_over {
+        if self.stage == Stage::Over {
             return None;
         }
         match role {
             ProbeRole::Readiness => {
-                let is_news = !self.is_ready && plan.readiness.as_ref().is_some_and(|probe| way(probe) == Way::Line);
+                let is_news = !self.is_ready() && plan.readiness.as_ref().is_some_and(|probe| way(probe) == Way::Line);
                 is_news.then(|| {
                     self.become_ready(plan, now);
                     Finding::Ready
                 })
             }
             ProbeRole::Liveness => {
-                if let Some(probe) = plan.liveness.as_ref().filter(|probe| self.is_ready && way(probe) == Way::Line) {
+                if let Some(probe) = plan.liveness.as_ref().filter(|probe| self.is_ready() && way(probe) == Way::Line) {
                     self.liveness = Attempt::Due(now + probe.timeout);
                     self.is_unwell = false;
                 }
@@ -272,7 +283,7 @@ impl Probing {
 
     /// No more questions about this life.
     pub(crate) fn stop(&mut self, turn: &mut Turn) {
-        self.is_over = true;
+        self.stage = Stage::Over;
         for attempt in [&mut self.readiness, &mut self.liveness] {
             if let Attempt::Going(task) = std::mem::replace(attempt, Attempt::Idle) {
                 turn.ask(Effect::CancelProbe(task));
@@ -282,7 +293,7 @@ impl Probing {
 
     /// When something is due.
     pub(crate) fn next_deadline(&self, plan: &ProcessPlan) -> Option<Moment> {
-        if self.is_over {
+        if self.stage == Stage::Over {
             return None;
         }
         let due = |attempt: &Attempt| match attempt {
@@ -293,7 +304,7 @@ impl Probing {
     }
 }
 
-fn key_of(probe: Option<&ProbePlan>) -> Option<&crate::names::StateKey> {
+fn key_of(probe: Option<&ProbePlan>) -> Option<&StateKey> {
     match &probe?.kind {
         ProbeKind::StateKey { key } => Some(key),
         ProbeKind::Http { .. } | ProbeKind::Tcp { .. } | ProbeKind::Exec { .. } | ProbeKind::Output { .. } => None,

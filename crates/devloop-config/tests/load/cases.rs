@@ -1,13 +1,10 @@
 //! One file a case: `accepts/*.toml` give a plan, `rejects/*.toml` do not. What is said about each stands beside it in
 //! `*.expected`; `UPDATE_EXPECT=1` writes those anew.
 
-use devloop_config::{Diagnostic, Loaded, Place, Severity, load};
+use crate::loaded;
+use devloop_config::{Diagnostic, Loaded, Severity};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-
-fn loaded(text: &str) -> Loaded {
-    load(text, &Place { folder: PathBuf::from("/home/me/site") })
-}
 
 /// A diagnostic as plain lines: severity and message, each marked place with its text, the hint.
 fn shown(text: &str, diagnostic: &Diagnostic) -> String {
