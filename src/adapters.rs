@@ -26,7 +26,7 @@ use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
 use hook::Hooks;
 use launch::Launcher;
-use prober::Prober;
+use prober::{Asked, Prober};
 use process::Processes;
 use session_file::SessionFile;
 use std::sync::Arc;
@@ -124,7 +124,7 @@ impl Hands for Adapters {
             Effect::StopHook(task) => self.hooks.stop(task),
             Effect::KillHook(task) => self.hooks.kill(task),
             Effect::StartProbe { task, process, role, expect_body, within } => {
-                self.prober.start(task, &process, role, expect_body, within);
+                self.prober.start(task, (&process, role), Asked { expect_body, within });
             }
             Effect::CancelProbe(task) => self.prober.cancel(task),
             Effect::SaveState { version, values, durable } => self.session_file.save(version, values, durable),

@@ -21,7 +21,7 @@ fn documents() -> Vec<String> {
         let Ok(entries) = fs::read_dir(root().join(folder)) else { continue };
         for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".md") {
+            if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
                 found.push(if folder.is_empty() { name } else { format!("{folder}/{name}") });
             }
         }

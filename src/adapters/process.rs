@@ -124,7 +124,7 @@ impl Processes {
 }
 
 /// Tells one life's story to its end.
-async fn follow(launched: Launched, life: Life, plan: Arc<ProcessPlan>, launcher: Launcher) {
+async fn follow(launched: Launched, life: Life, plan: Arc<ProcessPlan>, tools: Launcher) {
     let Launched { mut child, streams, changed_files: _ } = launched;
     let mut is_started = false;
     let mut is_exited = false;
@@ -135,11 +135,11 @@ async fn follow(launched: Launched, life: Life, plan: Arc<ProcessPlan>, launcher
                 life.tell(ProcessFact::Started { pid });
             }
             Report::StartFailed { step, errno } => {
-                launcher.drain(streams).await;
+                tools.drain(streams).await;
                 return life.tell(ProcessFact::StartFailed(start_failure(&plan.command, step, errno)));
             }
             Report::Exited(how) => {
-                launcher.drain(streams).await;
+                tools.drain(streams).await;
                 is_exited = true;
                 life.tell(ProcessFact::Exited(status(how)));
             }
@@ -147,13 +147,13 @@ async fn follow(launched: Launched, life: Life, plan: Arc<ProcessPlan>, launcher
             Report::Stuck { pid } => life.tell(ProcessFact::Stuck { pid }),
         }
     }
-    keeper_lost(&child, streams, &life, &launcher, (is_started, is_exited)).await;
+    keeper_lost(&child, streams, &life, &tools, (is_started, is_exited)).await;
 }
 
 /// Somebody killed the keeper: its child died with it, and the guardian sweeps what is left.
-async fn keeper_lost(child: &Child, streams: StreamsId, life: &Life, launcher: &Launcher, was: (bool, bool)) {
+async fn keeper_lost(child: &Child, streams: StreamsId, life: &Life, tools: &Launcher, was: (bool, bool)) {
     child.kill();
-    launcher.drain(streams).await;
+    tools.drain(streams).await;
     let (is_started, is_exited) = was;
     if !is_started {
         let what = "its keeper was killed before it ran".to_owned();

@@ -1,6 +1,6 @@
 //! A child that obeys: it carries out its arguments one after the other, and then exits with 0.
 #![expect(unsafe_code, reason = "signal dispositions and sessions are set by plain system calls")]
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a puppet that cannot obey must say so loudly")]
+#![expect(clippy::unwrap_used, reason = "a puppet that cannot obey must say so loudly")]
 #![expect(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "printing and exiting is its work")]
 
 use std::fs::OpenOptions;
