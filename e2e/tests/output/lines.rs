@@ -46,7 +46,8 @@ fn lines_of_many_writers_are_never_mixed_and_none_is_lost() {
     for (writer, length) in [("a", 9), ("b", 100), ("c", 1000), ("d", 333)] {
         config.push_str(&format!("[process.{writer}]\ncommand = [\"PUPPET\", \"spew\", \"{LINES}\", \"{length}\"]\n"));
     }
-    let mut session = project(&config).run();
+    let project = project(&config);
+    let mut session = project.run();
     for writer in ["a", "b", "c", "d"] {
         session.wait_for(&format!("process {writer} exited with exit status 0"));
     }
