@@ -179,7 +179,7 @@ fn ctrl_c_before_watches_are_live_ends_at_once() {
 #[test]
 fn ctrl_c_stops_probes() {
     let plan = Planned::new()
-        .process("server", |server| server.readiness = http(500, 15_000))
+        .process("server", |server| server.readiness = Some(http(500, 15_000)))
         .workflow("w", [log("w")])
         .watch("w", "src/");
     let script = Script { ready_after: [("server", 60_000)].into(), shows_everything: true, ..Script::default() };

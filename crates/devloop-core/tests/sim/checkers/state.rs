@@ -46,7 +46,7 @@ impl State {
         }
     }
 
-    pub(crate) fn rest(&self, view: &View, file: Option<&Arc<Values>>) -> Result<(), String> {
+    pub(crate) fn rest(view: &View, file: Option<&Arc<Values>>) -> Result<(), String> {
         if file == Some(&view.values) {
             return Ok(());
         }
@@ -133,10 +133,8 @@ impl State {
                     }
                 }
             }
-            Effect::EndSession(_) => {
-                if !self.is_failing && step.file != Some(&step.after.values) {
-                    return Err(format!("at the end the file holds {:?}, not {:?}", step.file, step.after.values));
-                }
+            Effect::EndSession(_) if !self.is_failing && step.file != Some(&step.after.values) => {
+                return Err(format!("at the end the file holds {:?}, not {:?}", step.file, step.after.values));
             }
             _ => {}
         }
