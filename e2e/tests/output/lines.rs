@@ -33,7 +33,8 @@ steps = [{ action = "run_hook", hook = "tool" }, { action = "log", message = "a 
     assert_eq!(stdout.len(), 3, "only what children wrote to stdout is on stdout: {stdout:?}");
     assert!(!session.told().contains("not shown"));
     let log = session.log();
-    for line in ["[puppet web] one", "[puppet web] two", "[sh tool] five", "[sh tool] six", "[puppet quiet] not shown"] {
+    for line in ["[puppet web] one", "[puppet web] two", "[sh tool] five", "[sh tool] six", "[puppet quiet] not shown"]
+    {
         assert!(log.lines().any(|logged| logged == line), "{line}: {log}");
     }
 }

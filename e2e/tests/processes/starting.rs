@@ -172,11 +172,11 @@ steps = [{ action = "start_process", process = "absent" }, { action = "log", mes
     permit(&project.path("bin/orphaned"), 0o755);
     let mut session = project.run_watching();
     for (process, names, reason) in [
-        ("absent", "./bin/absent", "No such file or directory"),
+        ("absent", "bin/absent", "No such file or directory"),
         ("bare", "no-program-has-this-name", "No such file or directory"),
-        ("closed", "./bin/closed", "Permission denied"),
+        ("closed", "bin/closed", "Permission denied"),
         ("homeless", "no/such/folder", "No such file or directory"),
-        ("orphaned", "./bin/orphaned", "No such file or directory"),
+        ("orphaned", "bin/orphaned", "No such file or directory"),
     ] {
         let line = session.wait_for(&format!("guardian failed to start process '{process}'"));
         assert!(line.contains(names) && line.contains(reason), "{line}");
