@@ -276,13 +276,12 @@ steps = [
 // promise: session.stop.1
 #[test]
 fn ten_well_behaved_children_end_with_the_session() {
-    let mut config = String::new();
-    for number in 0..10 {
-        config.push_str(&format!(
+    let child = |number: usize| {
+        format!(
             "[process.p{number}]\ncommand = [\"PUPPET\", \"on-term\", \"heard\", \"p{number}\", \"print\", \"p{number} is up\", \"hang\"]\n"
-        ));
-    }
-    let project = project(&config);
+        )
+    };
+    let project = project(&(0..10).map(child).collect::<String>());
     let mut session = project.run();
     for number in 0..10 {
         session.wait_for_stdout(&format!("p{number} is up"));

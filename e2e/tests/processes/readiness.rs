@@ -242,7 +242,7 @@ output = { rules = [{ state_key = "address", pattern = "^address: (.*)$" }] }
     project.file("open", "");
     session.wait_for("process web is ready via state key address");
     session.wait_for("the wait is over");
-    assert_eq!(project.state()["address"], "here");
+    wait::file(&project.state_file(), |text| text.contains("\"address\": \"here\""));
 }
 
 // promise: process.ready.5
