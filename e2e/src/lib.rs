@@ -9,7 +9,10 @@
 
 pub mod project;
 pub mod session;
+pub mod stray;
+pub mod terminal;
 pub mod wait;
 
 pub use project::Project;
 pub use session::Session;
+pub use stray::Stray;
