@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests panic where something is not as it should be")]
 
 pub mod project;
+pub mod recording;
 pub mod session;
 pub mod wait;
 
