@@ -9,11 +9,11 @@ pub mod hook;
 pub mod interrupts;
 pub mod json;
 pub mod launch;
-pub mod own_files;
 pub mod output;
+pub mod own_files;
 pub mod probe;
-pub mod process;
 pub mod prober;
+pub mod process;
 pub mod session_file;
 pub mod session_log;
 pub mod watcher;
@@ -26,8 +26,8 @@ use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
 use hook::Hooks;
 use launch::Launcher;
+use prober::{Asked, Prober};
 use process::Processes;
-use prober::Prober;
 use session_file::SessionFile;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -124,7 +124,7 @@ impl Hands for Adapters {
             Effect::StopHook(task) => self.hooks.stop(task),
             Effect::KillHook(task) => self.hooks.kill(task),
             Effect::StartProbe { task, process, role, expect_body, within } => {
-                self.prober.start(task, &process, role, expect_body, within);
+                self.prober.start(task, (&process, role), Asked { expect_body, within });
             }
             Effect::CancelProbe(task) => self.prober.cancel(task),
             Effect::SaveState { version, values, durable } => self.session_file.save(version, values, durable),

@@ -35,11 +35,7 @@ pub fn command() -> Command {
                 .global(true)
                 .help("Whether output has colours"),
         )
-        .subcommand(
-            Command::new("run")
-                .about("Runs the loop until SIGINT, SIGTERM or SIGHUP")
-                .arg(config.clone()),
-        )
+        .subcommand(Command::new("run").about("Runs the loop until SIGINT, SIGTERM or SIGHUP").arg(config.clone()))
         .subcommand(
             Command::new("validate")
                 .about("Checks the config; starts nothing, creates nothing, says nothing when it is right")

@@ -61,19 +61,13 @@ pub const TOPICS: &[Topic] = &[
         summary: "building, testing and changing devloop itself",
         text: include_str!("../docs/development.md"),
     },
-    Topic {
-        name: "changelog",
-        summary: "what changed, version by version",
-        text: include_str!("../CHANGELOG.md"),
-    },
+    Topic { name: "changelog", summary: "what changed, version by version", text: include_str!("../CHANGELOG.md") },
 ];
 
 /// The topic of that name, whatever the case of its letters.
 #[must_use]
 pub fn topic(name: &str) -> Option<&'static Topic> {
-    TOPICS
-        .iter()
-        .find(|topic| topic.name.eq_ignore_ascii_case(name))
+    TOPICS.iter().find(|topic| topic.name.eq_ignore_ascii_case(name))
 }
 
 /// The topic that was most likely meant by a name that is none.
@@ -82,9 +76,7 @@ pub fn topic(name: &str) -> Option<&'static Topic> {
 #[must_use]
 pub fn nearest(name: &str) -> Option<&'static Topic> {
     let name = name.to_lowercase();
-    let begun = TOPICS
-        .iter()
-        .find(|topic| name.len() >= 2 && topic.name.starts_with(&name));
+    let begun = TOPICS.iter().find(|topic| name.len() >= 2 && topic.name.starts_with(&name));
     begun.or_else(|| {
         TOPICS
             .iter()
@@ -105,8 +97,7 @@ pub fn width(columns: Option<usize>) -> usize {
 #[must_use]
 pub fn index(width: usize, colors: bool) -> String {
     use std::fmt::Write as _;
-    let mut text =
-        String::from("Read a topic with `devloop docs TOPIC`:\n\n| topic | about |\n|---|---|\n");
+    let mut text = String::from("Read a topic with `devloop docs TOPIC`:\n\n| topic | about |\n|---|---|\n");
     for topic in TOPICS {
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "| **{}** | {} |", topic.name, topic.summary);

@@ -16,9 +16,13 @@ pub const CHANGED_FILES_TRUNCATED: &str = "DEVLOOP_CHANGED_FILES_TRUNCATED";
 /// Set with [`CHANGED_FILES_TRUNCATED`]: a file with all of the list, there until the child has ended.
 pub const CHANGED_FILES_PATH: &str = "DEVLOOP_CHANGED_FILES_PATH";
 
+/// Set for every process: which life of which process of which devloop it belongs to. By it devloop finds what a tree
+/// has left behind.
+pub const LIFE: &str = "DEVLOOP_LIFE";
+
 /// All that devloop sets for its children.
 pub const SET: &[&str] =
-    &[ROOT, STATE, WORKFLOW, CHANGED_FILES_JSON, CHANGED_FILES_TRUNCATED, CHANGED_FILES_PATH];
+    &[ROOT, STATE, WORKFLOW, CHANGED_FILES_JSON, CHANGED_FILES_TRUNCATED, CHANGED_FILES_PATH, LIFE];
 
 /// Read for every child: the folders in which a program without a slash is looked up.
 pub const PATH: &str = "PATH";

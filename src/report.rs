@@ -11,8 +11,8 @@ pub mod words;
 
 use devloop_core::notice::{Level, Notice};
 use devloop_core::plan::Plan;
-use devloop_core::plan::workflow::MessageStyle;
 use devloop_core::plan::words::Words;
+use devloop_core::plan::workflow::MessageStyle;
 use filter::Filter;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -48,13 +48,7 @@ pub struct Look {
 
 impl Reporter {
     /// A reporter for one session.
-    pub fn new(
-        sink: Box<dyn LineSink>,
-        filter: Filter,
-        plan: Arc<Plan>,
-        resolve: Resolve,
-        look: Look,
-    ) -> Self {
+    pub fn new(sink: Box<dyn LineSink>, filter: Filter, plan: Arc<Plan>, resolve: Resolve, look: Look) -> Self {
         Self { sink, filter, plan, resolve, colors: look.colors, columns: look.columns }
     }
 

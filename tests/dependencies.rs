@@ -9,15 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// Licences that go together with ours. The same list is in `deny.toml`.
-const LICENCES: &[&str] = &[
-    "Apache-2.0",
-    "Apache-2.0 WITH LLVM-exception",
-    "BSD-3-Clause",
-    "ISC",
-    "MIT",
-    "Unicode-3.0",
-    "Unlicense",
-];
+const LICENCES: &[&str] =
+    &["Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-3-Clause", "ISC", "MIT", "Unicode-3.0", "Unlicense"];
 
 /// Packages that are there in two versions, and why nothing can be done about it.
 const DUPLICATES: &[(&str, &str)] = &[
@@ -33,40 +26,22 @@ fn root() -> &'static Path {
 }
 
 fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(root())
-        .output();
+    let output = Command::new(program).args(arguments).current_dir(root()).output();
     let output = match output {
         Ok(output) => output,
         Err(error) => panic!("{program} cannot be started: {error}"),
     };
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?} failed: {said}"
-    );
+    assert!(output.status.success(), "{program} {arguments:?} failed: {said}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The resolved packages of this platform: those of others need not be on this machine.
 fn metadata() -> Value {
     let version = output("rustc", &["-vV"]);
-    let host = version
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .unwrap_or_default();
-    let text = output(
-        env!("CARGO"),
-        &[
-            "metadata",
-            "--format-version=1",
-            "--offline",
-            "--locked",
-            "--filter-platform",
-            host,
-        ],
-    );
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or_default();
+    let text =
+        output(env!("CARGO"), &["metadata", "--format-version=1", "--offline", "--locked", "--filter-platform", host]);
     match serde_json::from_str(&text) {
         Ok(value) => value,
         Err(error) => panic!("cargo metadata is no JSON: {error}"),
@@ -83,10 +58,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 /// Whether an SPDX expression can be met with our list; `/` is how older packages write `OR`.
 fn is_licence_allowed(expression: &str) -> bool {
-    let spaced = expression
-        .replace('/', " OR ")
-        .replace('(', " ( ")
-        .replace(')', " ) ");
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut at = 0;
     let allowed = alternatives(&words, &mut at);
@@ -167,14 +139,9 @@ fn a_licence_expression_is_read_as_spdx_means_it() {
     ] {
         assert!(is_licence_allowed(expression), "{expression}");
     }
-    for expression in [
-        "",
-        "GPL-3.0",
-        "MIT AND GPL-3.0",
-        "(MIT OR Apache-2.0) AND GPL-3.0",
-        "MIT WITH strange-exception",
-        "MIT MIT",
-    ] {
+    for expression in
+        ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR Apache-2.0) AND GPL-3.0", "MIT WITH strange-exception", "MIT MIT"]
+    {
         assert!(!is_licence_allowed(expression), "{expression}");
     }
 }
@@ -187,19 +154,16 @@ fn every_package_has_a_licence_that_goes_with_ours() {
     for package in packages {
         let licence = text(package, "license");
         let name = text(package, "name");
-        assert!(
-            is_licence_allowed(licence),
-            "{name} has the licence '{licence}'"
-        );
+        assert!(is_licence_allowed(licence), "{name} has the licence '{licence}'");
     }
 }
 
 #[test]
 fn every_package_comes_from_crates_io_or_from_here() {
     for (name, version, source) in locked() {
-        let is_known = source.as_deref().is_none_or(|source| {
-            source.starts_with("registry+") && source.ends_with("/crates.io-index")
-        });
+        let is_known = source
+            .as_deref()
+            .is_none_or(|source| source.starts_with("registry+") && source.ends_with("/crates.io-index"));
         assert!(is_known, "{name} {version} comes from {source:?}");
     }
 }
@@ -210,16 +174,10 @@ fn no_package_is_there_twice_without_a_reason() {
     for (name, version, _) in locked() {
         versions.entry(name).or_default().insert(version);
     }
-    let twice: Vec<&str> = versions
-        .iter()
-        .filter(|(_, versions)| versions.len() > 1)
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let twice: Vec<&str> =
+        versions.iter().filter(|(_, versions)| versions.len() > 1).map(|(name, _)| name.as_str()).collect();
     let known: Vec<&str> = DUPLICATES.iter().map(|(name, _)| *name).collect();
-    assert_eq!(
-        twice, known,
-        "packages in two versions, and the ones with a reason"
-    );
+    assert_eq!(twice, known, "packages in two versions, and the ones with a reason");
 }
 
 #[test]
@@ -227,24 +185,11 @@ fn the_core_knows_no_runtime_no_system_and_no_file_format() {
     // `cargo metadata` joins the features of the whole workspace; `cargo tree` looks at the core alone.
     let tree = output(
         env!("CARGO"),
-        &[
-            "tree",
-            "--offline",
-            "--locked",
-            "--package=devloop-core",
-            "--edges=normal,build",
-            "--prefix=none",
-        ],
+        &["tree", "--offline", "--locked", "--package=devloop-core", "--edges=normal,build", "--prefix=none"],
     );
-    let names: BTreeSet<&str> = tree
-        .lines()
-        .filter_map(|line| line.split(' ').next())
-        .collect();
+    let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     assert!(names.contains("regex"), "the tree was not read: {tree}");
     for name in KEPT_OUT_OF_CORE {
-        assert!(
-            !names.contains(name),
-            "devloop-core depends on {name}:\n{tree}"
-        );
+        assert!(!names.contains(name), "devloop-core depends on {name}:\n{tree}");
     }
 }

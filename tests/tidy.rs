@@ -17,7 +17,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("crates/devloop-core/src/plan", &["crate::names", "crate::template", "crate::plan"]),
     ("crates/devloop-core/src/fact.rs", &["crate::names", "crate::moment", "crate::plan", "crate::value"]),
     ("crates/devloop-core/src/notice.rs", &["crate::names", "crate::moment", "crate::fact", "crate::plan"]),
-    ("crates/devloop-core/src/effect.rs", &["crate::names", "crate::plan", "crate::fact", "crate::notice", "crate::value"]),
+    (
+        "crates/devloop-core/src/effect.rs",
+        &["crate::names", "crate::plan", "crate::fact", "crate::notice", "crate::value"],
+    ),
     ("crates/devloop-core/src/view.rs", &["crate::names", "crate::moment", "crate::effect"]),
     ("crates/devloop-core/src/protocol.rs", &["crate::names", "crate::fact", "crate::effect"]),
     ("crates/devloop-core/src/lib.rs", &[]),
@@ -25,8 +28,16 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "crates/devloop-core/src/engine",
         &[
-            "crate::names", "crate::moment", "crate::value", "crate::template", "crate::plan", "crate::fact",
-            "crate::effect", "crate::notice", "crate::view", "crate::engine",
+            "crate::names",
+            "crate::moment",
+            "crate::value",
+            "crate::template",
+            "crate::plan",
+            "crate::fact",
+            "crate::effect",
+            "crate::notice",
+            "crate::view",
+            "crate::engine",
         ],
     ),
     (
@@ -55,7 +66,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustls", &["src/adapters/probe"]),
     ("tokio_rustls", &["src/adapters/probe"]),
     ("rustls_native_certs", &["src/adapters/probe"]),
-    ("serde_json", &["src/adapters/session_file", "src/adapters/environment"]),
+    ("serde_json", &["src/adapters/json.rs"]),
     ("ignore", &["src/adapters/watcher"]),
     ("notify", &["src/adapters/watcher"]),
     ("libc", &["src/adapters/guardian"]),
@@ -82,7 +93,11 @@ struct Source {
 impl Source {
     /// The lines before the file's own tests, numbered from 1.
     fn product_lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).enumerate().map(|(at, line)| (at + 1, line))
+        self.text
+            .lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]"))
+            .enumerate()
+            .map(|(at, line)| (at + 1, line))
     }
 }
 
@@ -130,7 +145,8 @@ fn assert_none(rule: &str, found: &[String]) {
 
 /// The paths of a `use` line that begins with a crate's name, groups expanded by one level.
 fn uses(line: &str) -> Vec<String> {
-    let line = line.trim().trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ").trim_start_matches("pub ");
+    let line =
+        line.trim().trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ").trim_start_matches("pub ");
     let Some(path) = line.strip_prefix("use ") else { return Vec::new() };
     let path = path.trim_end_matches(';');
     match path.split_once('{') {
@@ -156,9 +172,13 @@ fn every_room_looks_only_where_its_floor_allows() {
                     broken.push(format!("{}:{number}: {path}", source.path));
                 }
                 if path.starts_with("devloop_core::engine") && !source.path.starts_with("src/driver") {
-                    let is_front_door = source.path.starts_with("src/cli") || source.path.starts_with("crates/devloop-core");
+                    let is_front_door =
+                        source.path.starts_with("src/cli") || source.path.starts_with("crates/devloop-core");
                     if !is_front_door {
-                        broken.push(format!("{}:{number}: only the loop and the front door know the engine", source.path));
+                        broken.push(format!(
+                            "{}:{number}: only the loop and the front door know the engine",
+                            source.path
+                        ));
                     }
                 }
             }
@@ -176,9 +196,9 @@ fn every_outside_crate_has_one_door() {
             for (name, doors) in DOORS {
                 let is_named = code.contains(&format!("use {name}::"))
                     || code.contains(&format!("use {name};"))
-                    || code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).any(|word| {
-                        word.starts_with(&format!("{name}::"))
-                    });
+                    || code
+                        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+                        .any(|word| word.starts_with(&format!("{name}::")));
                 if is_named && !doors.iter().any(|door| source.path.starts_with(door)) {
                     broken.push(format!("{}:{number}: {name} enters by {doors:?}", source.path));
                 }
@@ -190,8 +210,11 @@ fn every_outside_crate_has_one_door() {
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let broken: Vec<String> =
-        everything().iter().filter(|source| !source.text.starts_with("//!")).map(|source| source.path.clone()).collect();
+    let broken: Vec<String> = everything()
+        .iter()
+        .filter(|source| !source.text.starts_with("//!"))
+        .map(|source| source.path.clone())
+        .collect();
     assert_none("a file begins with `//!` and what it is for", &broken);
 }
 
@@ -252,7 +275,12 @@ fn nothing_is_left_open_or_switched_off() {
     // Put together here, so that this file does not find itself.
     let open = ["TO", "FIX", "XX", "HA"].iter().zip(["DO", "ME", "X", "CK"]).map(|(a, b)| format!("{a}{b}"));
     let mut marks: Vec<String> = open.collect();
-    marks.extend(["#[ign", "#[should_p", "#[all", "#![all"].iter().zip(["ore", "anic", "ow(", "ow("]).map(|(a, b)| format!("{a}{b}")));
+    marks.extend(
+        ["#[ign", "#[should_p", "#[all", "#![all"]
+            .iter()
+            .zip(["ore", "anic", "ow(", "ow("])
+            .map(|(a, b)| format!("{a}{b}")),
+    );
     let mut broken = Vec::new();
     for source in everything() {
         for (number, line) in source.text.lines().enumerate() {
@@ -285,7 +313,9 @@ fn unsafe_code_is_in_the_guardian_alone_and_says_why_it_is_sound() {
             if !source.path.starts_with("src/adapters/guardian") {
                 broken.push(format!("{}:{}: outside the guardian", source.path, at + 1));
             }
-            let is_explained = lines[at.saturating_sub(6)..=at].iter().any(|line| line.contains("SAFETY:") || line.contains("# Safety"));
+            let is_explained = lines[at.saturating_sub(6)..=at]
+                .iter()
+                .any(|line| line.contains("SAFETY:") || line.contains("# Safety"));
             if !is_explained {
                 broken.push(format!("{}:{}: no SAFETY comment", source.path, at + 1));
             }

@@ -21,7 +21,7 @@ fn documents() -> Vec<String> {
         let Ok(entries) = fs::read_dir(root().join(folder)) else { continue };
         for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".md") {
+            if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
                 found.push(if folder.is_empty() { name } else { format!("{folder}/{name}") });
             }
         }
@@ -155,7 +155,8 @@ fn the_exit_codes_are_those_of_the_program() {
 #[test]
 fn every_variable_is_documented_and_every_documented_variable_exists() {
     let known: BTreeSet<String> = devloop::env_vars::SET.iter().map(|&name| name.to_owned()).collect();
-    let pages = ["docs/cli.md", "docs/config.md", "docs/security.md", "docs/behavior.md", "README.md"].map(read).join("\n");
+    let pages =
+        ["docs/cli.md", "docs/config.md", "docs/security.md", "docs/behavior.md", "README.md"].map(read).join("\n");
     let told: BTreeSet<String> = pages
         .split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
         .filter(|word| word.starts_with("DEVLOOP_") && word.len() > "DEVLOOP_".len())
@@ -213,18 +214,22 @@ fn every_promise_is_kept_by_a_test_that_names_it() {
 fn the_map_names_every_room_and_no_room_that_is_not_there() {
     let map = read("ARCHITECTURE.md");
     let is_path = |word: &&str| {
-        word.contains('/') && !word.contains("://") && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        word.contains('/')
+            && !word.contains("://")
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
     };
-    let named: BTreeSet<String> = map
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(is_path)
-        .map(|word| word.trim_end_matches('/').to_owned())
-        .collect();
+    let named: BTreeSet<String> =
+        map.split('`').skip(1).step_by(2).filter(is_path).map(|word| word.trim_end_matches('/').to_owned()).collect();
     let missing: Vec<&String> = named.iter().filter(|path| !root().join(path).exists()).collect();
     assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
-    for folder in ["src", "src/adapters", "src/cli", "crates/devloop-core/src", "crates/devloop-core/src/engine", "crates/devloop-config/src"] {
+    for folder in [
+        "src",
+        "src/adapters",
+        "src/cli",
+        "crates/devloop-core/src",
+        "crates/devloop-core/src/engine",
+        "crates/devloop-config/src",
+    ] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -74,7 +74,9 @@ impl Project {
         }
         config.push_str(text);
         if !text.contains("[watch.") {
-            config.push_str("\n[watch.unused]\npaths = [\"unused/\"]\nworkflow = \"unused\"\n[workflow.unused]\nsteps = []\n");
+            config.push_str(
+                "\n[watch.unused]\npaths = [\"unused/\"]\nworkflow = \"unused\"\n[workflow.unused]\nsteps = []\n",
+            );
         }
         let root = self.root();
         let config = config.replace("PUPPET", self.programs.puppet).replace("ROOT", root.to_str().unwrap());

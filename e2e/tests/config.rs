@@ -62,7 +62,9 @@ triggers = ["nope"]
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(told.matches("error: ").count() >= 10, "{told}");
-    for place in ["devloop.toml:2:1", "devloop.toml:5:12", "devloop.toml:7:1", "devloop.toml:8:11", "devloop.toml:16:31"] {
+    for place in
+        ["devloop.toml:2:1", "devloop.toml:5:12", "devloop.toml:7:1", "devloop.toml:8:11", "devloop.toml:16:33"]
+    {
         assert!(told.contains(place), "{place} is missing:\n{told}");
     }
     for line in ["comand = [\"x\"]", "workflow = \"bild\""] {
@@ -92,7 +94,9 @@ fn a_config_of_ten_megabytes_is_refused_at_once() {
     project.file("devloop.toml", &"# x\n".repeat(2_500_000));
     let output = project.call(&["run"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("devloop run failed: cannot read the config devloop.toml: it is 10000000 bytes long"));
+    assert!(
+        stderr(&output).contains("devloop run failed: cannot read the config devloop.toml: it is 10000000 bytes long")
+    );
 }
 
 #[test]
@@ -121,7 +125,10 @@ fn the_config_is_found_here_or_in_the_nearest_folder_above_or_where_it_is_named(
     assert_eq!(code, Some(1));
     assert!(told.contains("a/b/devloop.toml:1:8"), "{told}");
     assert_eq!(from("a/b/c", &["validate", "--config", "../../../devloop.toml"]), (Some(0), String::new()));
-    assert_eq!(from("a", &["validate", "-c", project.path("devloop.toml").to_str().unwrap()]), (Some(0), String::new()));
+    assert_eq!(
+        from("a", &["validate", "-c", project.path("devloop.toml").to_str().unwrap()]),
+        (Some(0), String::new())
+    );
 }
 
 #[test]
@@ -171,6 +178,6 @@ fn a_variable_that_is_not_set_is_a_warning_of_run_and_not_of_validate() {
     let mut session = project.run_watching();
     let told = session.told();
     assert!(told.contains("E2E_NOT_SET") && told.contains("$$E2E_NOT_SET"), "{told}");
-    assert!(!told.contains("DEVLOOP_E2E_NOT_SET_X"), "{told}");
+    assert_eq!(told.matches("warning: ").count(), 1, "{told}");
     assert!(session.stop().success());
 }

@@ -4,7 +4,6 @@
 //! Absent on purpose: a shell, a second look at a replaced value, and inherited `DEVLOOP_*` variables.
 
 mod changed_files;
-mod program;
 #[cfg(test)]
 mod tests;
 
@@ -41,8 +40,6 @@ type Word = Result<String, StartFailure>;
 /// A command that is ready to be executed.
 #[derive(Debug)]
 pub struct Resolved {
-    /// What is executed: an absolute path, found in the child's own `PATH` when the command names no folder.
-    pub program: PathBuf,
     /// All arguments; the first is the program as the user wrote it.
     pub argv: Vec<OsString>,
     /// The whole environment, sorted, each name once.
@@ -110,10 +107,7 @@ impl Environment {
             set(env_vars::CHANGED_FILES_PATH, file.path().as_os_str());
             Some(file)
         };
-        let path = env.get(OsStr::new(env_vars::PATH)).map(OsString::as_os_str);
-        let program =
-            program::find(argv.first().map_or(OsStr::new(""), OsString::as_os_str), path, &self.root, &command.cwd)?;
-        Ok(Resolved { program, argv, env: env.into_iter().collect(), cwd: command.cwd.clone(), changed_files })
+        Ok(Resolved { argv, env: env.into_iter().collect(), cwd: command.cwd.clone(), changed_files })
     }
 
     /// Resolves a text outside a command, as a probe's URL; `key` names it in a failure. `DEVLOOP_*` counts as unset.

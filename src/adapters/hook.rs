@@ -40,13 +40,13 @@ impl Hooks {
         let Some(plan) = self.plan.hooks.get(hook).cloned() else { return };
         let facts = self.facts.clone();
         let finish = move |outcome| facts.send(Fact::HookFinished { task, outcome });
-        let manner = Manner { errand, key_prefix: "", stdin: Stdin::Null, contain: Contain::Group };
+        let manner = Manner { errand, life: None, key_prefix: "", stdin: Stdin::Null, contain: Contain::Group };
         match self.launch(&plan, hook, &manner) {
             Ok(launched) => {
                 self.running.insert(task, launched.child.control());
-                let launcher = self.launcher.clone();
+                let tools = self.launcher.clone();
                 self.tasks.spawn_local(async move {
-                    finish(follow(launched, &plan, &launcher).await);
+                    finish(follow(launched, &plan, &tools).await);
                     task
                 });
             }
@@ -84,11 +84,11 @@ impl Hooks {
     }
 }
 
-async fn follow(launched: Launched, plan: &HookPlan, launcher: &Launcher) -> HookOutcome {
+async fn follow(launched: Launched, plan: &HookPlan, tools: &Launcher) -> HookOutcome {
     // The list of changed files is kept until the hook has ended.
     let Launched { mut child, streams, changed_files: _files } = launched;
     let end = ended(&mut child).await;
-    let drained = launcher.drain(streams).await;
+    let drained = tools.drain(streams).await;
     match end {
         Some(Report::StartFailed { step, errno }) => {
             HookOutcome::StartFailed(start_failure(&plan.command, step, errno))

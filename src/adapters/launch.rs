@@ -13,7 +13,9 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::error::Elapsed;
 
 /// Starts children.
 #[derive(Clone)]
@@ -28,6 +30,8 @@ pub struct Launcher {
 pub struct Manner<'a> {
     /// What it is told about why it runs.
     pub errand: &'a Errand,
+    /// Names a life of a process: by it the guardian finds what a tree has left when its keeper was killed.
+    pub life: Option<String>,
     /// What comes before `command[1]` where a failure names a key: `readiness.` for a probe.
     pub key_prefix: &'static str,
     /// What it reads.
@@ -62,6 +66,12 @@ impl Launcher {
         self.guardian.lost().await;
     }
 
+    /// Lets the guardian end, which it does when no child is left, and waits for that.
+    pub async fn dismiss_guardian(&self, within: Duration) -> Result<(), Elapsed> {
+        self.guardian.dismiss();
+        tokio::time::timeout(within, self.guardian.lost()).await
+    }
+
     /// Starts a command. `streams` makes the output's options from the read ends of its pipes.
     pub fn launch(
         &self,
@@ -81,7 +91,13 @@ impl Launcher {
     /// Starts a command whose output nobody reads.
     pub fn launch_unheard(&self, command: &CommandPlan, manner: &Manner<'_>) -> Result<Child, StartFailure> {
         let resolved = self.environment.resolve(command, manner.key_prefix, manner.errand)?;
-        let null = || rustix::fs::open("/dev/null", rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty());
+        let null = || {
+            rustix::fs::open(
+                "/dev/null",
+                rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC,
+                rustix::fs::Mode::empty(),
+            )
+        };
         let ends = null().and_then(|stdout| Ok((stdout, null()?)));
         let (stdout, stderr) = ends.map_err(|error| refused("/dev/null cannot be opened", &error.into()))?;
         self.start(resolved, manner, stdout, stderr).map(|(child, _)| child)
@@ -94,7 +110,8 @@ impl Launcher {
         stdout: OwnedFd,
         stderr: OwnedFd,
     ) -> Result<(Child, Option<ChangedFilesFile>), StartFailure> {
-        let Resolved { argv, env, cwd, changed_files, .. } = resolved;
+        let Resolved { argv, mut env, cwd, changed_files } = resolved;
+        env.extend(manner.life.iter().map(|life| (env_vars::LIFE.into(), life.into())));
         let program = argv.first().map_or(OsStr::new(""), OsString::as_os_str);
         let path = env.iter().find(|(name, _)| name == env_vars::PATH).map(|(_, value)| value.as_os_str());
         let launch = Launch {
@@ -103,7 +120,7 @@ impl Launcher {
             cwd,
             stdin: manner.stdin,
             contain: manner.contain,
-            marker: None,
+            marker: manner.life.as_ref().map(|life| format!("{}={life}", env_vars::LIFE)),
             stdout,
             stderr,
             env,

@@ -90,12 +90,18 @@ impl OwnFolder {
         }
     }
 
-    /// Opens an existing or new file for reading and writing, not through a link and without waiting (a FIFO has no
-    /// other end yet). Whether it is a regular file is for the caller to see.
+    /// Opens an existing or new file (0600) for reading and writing, not through a link and without waiting (a FIFO has
+    /// no other end yet). Whether it is a regular file is for the caller to see.
     pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(&self.dir, name, flags, Mode::from_raw_mode(as_mode(FILE_MODE)))?.into())
+        let mode = Mode::from_raw_mode(as_mode(FILE_MODE));
+        let file = File::from(rustix::fs::openat(&self.dir, name, flags, mode)?);
+        let found = file.metadata()?;
+        if found.is_file() && found.mode() & 0o777 != FILE_MODE {
+            let _ = rustix::fs::fchmod(&file, mode);
+        }
+        Ok(file)
     }
 
     /// Opens an existing file for reading, without waiting; a link is followed.
@@ -136,9 +142,13 @@ impl OwnFolder {
         Ok(names)
     }
 
-    /// Makes renames in this folder survive a loss of power (`fsync(2)`).
+    /// Makes renames in this folder survive a loss of power (`fsync(2)`), where the file system can.
     pub fn sync(&self) -> io::Result<()> {
-        self.dir.sync_all()
+        use rustix::io::Errno;
+        match rustix::fs::fsync(&self.dir) {
+            Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// Without it the session would run as well, so a failure is no reason to end.
@@ -180,4 +190,52 @@ fn create_one(path: &Path) -> io::Result<bool> {
 /// `mode_t` is 16 bits wide on some systems; permission bits fit everywhere.
 fn as_mode(bits: u32) -> rustix::fs::RawMode {
     rustix::fs::RawMode::try_from(bits).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may end by a panic")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_name_that_exists_in_any_form_is_not_opened() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = OwnFolder::open_or_create(temp.path()).unwrap();
+        let victim = temp.path().join("victim");
+        symlink(&victim, temp.path().join("dangling")).unwrap();
+        std::fs::create_dir(temp.path().join("folder")).unwrap();
+        std::fs::write(temp.path().join("file"), "kept").unwrap();
+        for name in ["dangling", "folder", "file"] {
+            let error = folder.create_file(OsStr::new(name)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{name}");
+        }
+        assert!(!victim.exists());
+        assert_eq!(std::fs::read_to_string(temp.path().join("file")).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_random_name_that_is_taken_is_passed_over() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = OwnFolder::open_or_create(temp.path()).unwrap();
+        let named = |random: &str| OsString::from(&random[..1]);
+        let (_, first) = folder.create_random(named).unwrap();
+        let (_, second) = folder.create_random(named).unwrap();
+        assert_ne!(first, second);
+        let stuck = folder.create_random(|_| first.clone()).unwrap_err();
+        assert_eq!(stuck.kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn work_goes_on_in_a_folder_that_was_moved() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = OwnFolder::open_or_create(&temp.path().join("a")).unwrap();
+        assert!(folder.is_in_place().unwrap());
+        std::fs::rename(temp.path().join("a"), temp.path().join("b")).unwrap();
+        assert_eq!(folder.is_in_place().unwrap_err().kind(), io::ErrorKind::NotFound);
+        std::fs::create_dir(temp.path().join("a")).unwrap();
+        assert!(!folder.is_in_place().unwrap());
+        folder.create_file(OsStr::new("x")).unwrap();
+        assert!(temp.path().join("b/x").exists() && !temp.path().join("a/x").exists());
+    }
 }

@@ -25,6 +25,14 @@ pub struct Prober {
     tasks: JoinSet<TaskId>,
 }
 
+/// What an attempt asks for.
+pub struct Asked {
+    /// What the body must be.
+    pub expect_body: Option<String>,
+    /// After how long the attempt is over in any case.
+    pub within: Duration,
+}
+
 impl Prober {
     /// Nothing is under way yet.
     pub fn new(plan: Arc<Plan>, launcher: Launcher, facts: FactSender) -> Self {
@@ -32,14 +40,7 @@ impl Prober {
     }
 
     /// Begins an attempt of a probe. Its answer comes as a fact.
-    pub fn start(
-        &mut self,
-        task: TaskId,
-        process: &ProcessName,
-        role: ProbeRole,
-        expect_body: Option<String>,
-        within: Duration,
-    ) {
+    pub fn start(&mut self, task: TaskId, (process, role): (&ProcessName, ProbeRole), asked: Asked) {
         while let Some(over) = self.tasks.try_join_next() {
             if let Ok(over) = over {
                 self.attempts.remove(&over);
@@ -53,7 +54,7 @@ impl Prober {
                 ProbeRole::Liveness => (plan.liveness.as_ref(), "liveness."),
             };
             if let Some(probe) = probe {
-                let answer = attempt(&probe.kind, prefix, expect_body.as_deref(), within, &launcher).await;
+                let answer = attempt(&probe.kind, prefix, &asked, &launcher).await;
                 facts.send(Fact::ProbeAnswered { task, answer });
             }
             task
@@ -69,16 +70,11 @@ impl Prober {
     }
 }
 
-async fn attempt(
-    kind: &ProbeKind,
-    prefix: &'static str,
-    expect_body: Option<&str>,
-    within: Duration,
-    launcher: &Launcher,
-) -> ProbeAnswer {
+async fn attempt(kind: &ProbeKind, prefix: &'static str, asked: &Asked, launcher: &Launcher) -> ProbeAnswer {
+    let within = asked.within;
     match kind {
         ProbeKind::Http { url, .. } => match resolved(url, &format!("{prefix}url"), launcher.environment()) {
-            Ok(url) => probe::attempt_http(&url, expect_body, within).await,
+            Ok(url) => probe::attempt_http(&url, asked.expect_body.as_deref(), within).await,
             Err(answer) => answer,
         },
         ProbeKind::Tcp { address } => match resolved(address, &format!("{prefix}address"), launcher.environment()) {
@@ -103,7 +99,7 @@ async fn attempt_exec(
     launcher: &Launcher,
 ) -> ProbeAnswer {
     let errand = Environment::startup_errand();
-    let manner = Manner { errand: &errand, key_prefix, stdin: Stdin::Null, contain: Contain::Group };
+    let manner = Manner { errand: &errand, life: None, key_prefix, stdin: Stdin::Null, contain: Contain::Group };
     let mut child = match launcher.launch_unheard(command, &manner) {
         Ok(child) => child,
         Err(failure) => return ProbeAnswer::Unwell(words(&failure)),

@@ -33,8 +33,13 @@ pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
     let loaded = devloop_config::load(&text, &place);
     let unset = loaded.unset_variables(|name| std::env::var_os(name).is_some());
     let show = |wanted: Severity| {
-        let diagnostics: Vec<Diagnostic> =
-            loaded.diagnostics.iter().chain(&unset).filter(|diagnostic| diagnostic.severity == wanted).cloned().collect();
+        let diagnostics: Vec<Diagnostic> = loaded
+            .diagnostics
+            .iter()
+            .chain(&unset)
+            .filter(|diagnostic| diagnostic.severity == wanted)
+            .cloned()
+            .collect();
         (diagnostics.len(), diagnostics::render(&diagnostics, &path.to_string_lossy(), &text, stderr_colors()))
     };
     let (errors, shown) = show(Severity::Error);

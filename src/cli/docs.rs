@@ -13,6 +13,8 @@ pub(super) fn main(topic: Option<&str>) -> Result<(), Failure> {
     };
     match docs::topic(name) {
         Some(topic) => print(&docs::render(topic.text, columns, colors)),
-        None => Err(Failure::UnknownTopic { topic: name.to_owned(), nearest: docs::nearest(name).map(|topic| topic.name) }),
+        None => {
+            Err(Failure::UnknownTopic { topic: name.to_owned(), nearest: docs::nearest(name).map(|topic| topic.name) })
+        }
     }
 }

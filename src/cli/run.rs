@@ -11,9 +11,9 @@ use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
 use crate::adapters::watcher::OwnFiles;
 use crate::adapters::{Adapters, Parts};
+use crate::driver;
 use crate::driver::clock::SessionClock;
 use crate::driver::inbox::Inbox;
-use crate::driver;
 use crate::env_vars;
 use crate::failure::Failure;
 use crate::report::filter::Filter;
@@ -35,6 +35,9 @@ use tokio::task::{JoinSet, LocalSet};
 
 /// How long the end of a session waits for a terminal that takes nothing.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
+
+/// How long the end of a session waits for the guardian, which ends when no child is left.
+const DISMISSAL_MAX: Duration = Duration::from_secs(1);
 
 pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
     let Checked { plan, warnings } = config_file::check(config)?;
@@ -72,6 +75,7 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
     };
     let (output, end) = open_output(log.as_ref().ok()).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
     let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
+    environment.remove_stale_files();
     let reporter = Arc::new(reporter(&plan, &output, &environment));
     match &log {
         // Fixed: `writing session log: PATH`, in both forms.
@@ -82,7 +86,10 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
         Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
     }
     let launcher = Launcher::new(Rc::new(guardian), output, environment, &plan.root);
-    let ending = live(&plan, &reporter, launcher, opened, interrupts).await;
+    let ending = live(&plan, &reporter, launcher.clone(), opened, interrupts).await;
+    if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
+        reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
+    }
     finish(&reporter, end, ending)
 }
 

@@ -46,11 +46,7 @@ fn one(block: &Block, width: usize, colors: bool) -> Vec<Line> {
         Block::Heading(level, title) => heading(*level, &marked(title, colors), width),
         Block::Paragraph(spans) => wrap(&marked(spans, colors), width),
         Block::Code(text) => code(text),
-        Block::List {
-            first,
-            loose,
-            items,
-        } => {
+        Block::List { first, loose, items } => {
             let mut number = *first;
             let mut lines = Vec::new();
             for item in items {
@@ -66,24 +62,13 @@ fn one(block: &Block, width: usize, colors: bool) -> Vec<Line> {
             lines
         }
         Block::Quote(blocks) => {
-            let body = stack(
-                blocks,
-                width.saturating_sub(2).max(NARROWEST),
-                colors,
-                false,
-            );
+            let body = stack(blocks, width.saturating_sub(2).max(NARROWEST), colors, false);
             body.iter().map(|line| line.after("│ ")).collect()
         }
-        Block::Table {
-            alignments,
-            head,
-            rows,
-        } => {
+        Block::Table { alignments, head, rows } => {
             let head: Vec<Cell> = head.iter().map(|cell| marked(cell, colors)).collect();
-            let rows: Vec<Vec<Cell>> = rows
-                .iter()
-                .map(|row| row.iter().map(|cell| marked(cell, colors)).collect())
-                .collect();
+            let rows: Vec<Vec<Cell>> =
+                rows.iter().map(|row| row.iter().map(|cell| marked(cell, colors)).collect()).collect();
             table::lines(alignments, &head, &rows, width)
         }
         Block::Rule => vec![Line::plain(&"─".repeat(width))],
@@ -93,17 +78,11 @@ fn one(block: &Block, width: usize, colors: bool) -> Vec<Line> {
 /// The first line after the marker, the others below the first.
 fn hang(marker: &str, body: &[Line]) -> Vec<Line> {
     let blank = " ".repeat(marker.len());
-    body.iter()
-        .enumerate()
-        .map(|(at, line)| line.after(if at == 0 { marker } else { &blank }))
-        .collect()
+    body.iter().enumerate().map(|(at, line)| line.after(if at == 0 { marker } else { &blank })).collect()
 }
 
 fn code(text: &str) -> Vec<Line> {
-    let style = Style {
-        code: true,
-        ..Style::default()
-    };
+    let style = Style { code: true, ..Style::default() };
     text.lines()
         .map(|text| {
             let mut line = Line::default();
@@ -118,15 +97,8 @@ fn heading(level: usize, title: &[Span], width: usize) -> Vec<Line> {
     let strong: Vec<Span> = title
         .iter()
         .map(|span| Span {
-            text: if level == 1 && !span.style.code {
-                span.text.to_uppercase()
-            } else {
-                span.text.clone()
-            },
-            style: Style {
-                bold: true,
-                ..span.style
-            },
+            text: if level == 1 && !span.style.code { span.text.to_uppercase() } else { span.text.clone() },
+            style: Style { bold: true, ..span.style },
         })
         .collect();
     let mut lines = wrap(&strong, width);
@@ -141,14 +113,7 @@ fn heading(level: usize, title: &[Span], width: usize) -> Vec<Line> {
 fn marked(spans: &[Span], colors: bool) -> Vec<Span> {
     let mark = |span: &Span| {
         let bare = colors || !span.style.code || span.text.width() == 0;
-        Span {
-            text: if bare {
-                span.text.clone()
-            } else {
-                format!("`{}`", span.text)
-            },
-            style: span.style,
-        }
+        Span { text: if bare { span.text.clone() } else { format!("`{}`", span.text) }, style: span.style }
     };
     spans.iter().map(mark).collect()
 }

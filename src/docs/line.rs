@@ -21,10 +21,7 @@ impl Line {
         match self.parts.last_mut() {
             _ if text.is_empty() => {}
             Some(last) if last.style == style => last.text.push_str(text),
-            _ => self.parts.push(Span {
-                text: text.to_owned(),
-                style,
-            }),
+            _ => self.parts.push(Span { text: text.to_owned(), style }),
         }
     }
 
@@ -45,11 +42,7 @@ impl Line {
 
     /// The line with `prefix` before it; nothing is added to an empty line but what shows.
     pub(super) fn after(&self, prefix: &str) -> Self {
-        let mut line = Self::plain(if self.is_empty() {
-            prefix.trim_end()
-        } else {
-            prefix
-        });
+        let mut line = Self::plain(if self.is_empty() { prefix.trim_end() } else { prefix });
         line.append(self);
         line
     }
@@ -84,15 +77,10 @@ impl Line {
 
 /// The parameters of Select Graphic Rendition (ECMA-48, 8.3.117) for a style; none for ordinary text.
 fn sgr(style: Style) -> Option<String> {
-    let codes: Vec<&str> = [
-        (style.bold, "1"),
-        (style.italic, "3"),
-        (style.link, "4"),
-        (style.code, "36"),
-    ]
-    .into_iter()
-    .filter_map(|(is_on, code)| is_on.then_some(code))
-    .collect();
+    let codes: Vec<&str> = [(style.bold, "1"), (style.italic, "3"), (style.link, "4"), (style.code, "36")]
+        .into_iter()
+        .filter_map(|(is_on, code)| is_on.then_some(code))
+        .collect();
     (!codes.is_empty()).then(|| codes.join(";"))
 }
 

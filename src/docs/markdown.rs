@@ -6,10 +6,7 @@ use pulldown_cmark::{Alignment, Event, HeadingLevel, Options, Parser, Tag};
 
 /// How a stretch of text is set apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the four are independent: a link may be bold code"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "the four are independent: a link may be bold code")]
 pub(super) struct Style {
     pub(super) bold: bool,
     pub(super) italic: bool,
@@ -85,10 +82,7 @@ fn close(bare: &mut Vec<Span>, blocks: &mut Vec<Block>) {
 }
 
 fn is_inline(tag: &Tag<'_>) -> bool {
-    matches!(
-        tag,
-        Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Link { .. } | Tag::Image { .. }
-    )
+    matches!(tag, Tag::Emphasis | Tag::Strong | Tag::Strikethrough | Tag::Link { .. } | Tag::Image { .. })
 }
 
 /// The block that `tag` began, read to its end.
@@ -130,18 +124,10 @@ fn list(first: Option<u64>, events: &mut Parser<'_>) -> Block {
     while let Some(Event::Start(Tag::Item)) = events.next() {
         let item = children(events);
         // Only a loose list gives an item two paragraphs or a block after a blank line; text alone is tight.
-        loose |= item
-            .iter()
-            .filter(|block| !matches!(block, Block::List { .. }))
-            .count()
-            > 1;
+        loose |= item.iter().filter(|block| !matches!(block, Block::List { .. })).count() > 1;
         items.push(item);
     }
-    Block::List {
-        first,
-        loose,
-        items,
-    }
+    Block::List { first, loose, items }
 }
 
 fn table(alignments: Vec<Alignment>, events: &mut Parser<'_>) -> Block {
@@ -155,11 +141,7 @@ fn table(alignments: Vec<Alignment>, events: &mut Parser<'_>) -> Block {
             rows.push(cells);
         }
     }
-    Block::Table {
-        alignments,
-        head,
-        rows,
-    }
+    Block::Table { alignments, head, rows }
 }
 
 fn cells(events: &mut Parser<'_>) -> Vec<Cell> {
@@ -184,20 +166,11 @@ fn spans(events: &mut Parser<'_>) -> Vec<Span> {
 
 fn span<'a>(event: Event<'a>, events: &mut Parser<'a>, style: Style, out: &mut Vec<Span>) {
     let mut push = |text: &str, style| {
-        out.push(Span {
-            text: text.to_owned(),
-            style,
-        });
+        out.push(Span { text: text.to_owned(), style });
     };
     match event {
         Event::Text(text) => push(&text, style),
-        Event::Code(text) => push(
-            &text,
-            Style {
-                code: true,
-                ..style
-            },
-        ),
+        Event::Code(text) => push(&text, Style { code: true, ..style }),
         Event::SoftBreak => push(" ", style),
         Event::HardBreak => push("\n", style),
         Event::Start(tag) => set_apart(&tag, events, style, out),
@@ -208,18 +181,9 @@ fn span<'a>(event: Event<'a>, events: &mut Parser<'a>, style: Style, out: &mut V
 /// Emphasis or a link, to its end. The address of a link out of the reference follows its text.
 fn set_apart<'a>(tag: &Tag<'a>, events: &mut Parser<'a>, style: Style, out: &mut Vec<Span>) {
     let inner = match tag {
-        Tag::Emphasis => Style {
-            italic: true,
-            ..style
-        },
-        Tag::Strong => Style {
-            bold: true,
-            ..style
-        },
-        Tag::Link { .. } => Style {
-            link: true,
-            ..style
-        },
+        Tag::Emphasis => Style { italic: true, ..style },
+        Tag::Strong => Style { bold: true, ..style },
+        Tag::Link { .. } => Style { link: true, ..style },
         _ => style,
     };
     let begin = out.len();
@@ -232,10 +196,7 @@ fn set_apart<'a>(tag: &Tag<'a>, events: &mut Parser<'a>, style: Style, out: &mut
     if let Tag::Link { dest_url, .. } = tag {
         let shown: String = out[begin..].iter().map(|span| span.text.as_str()).collect();
         if dest_url.contains("://") && shown != dest_url.as_ref() {
-            out.push(Span {
-                text: format!(" ({dest_url})"),
-                style,
-            });
+            out.push(Span { text: format!(" ({dest_url})"), style });
         }
     }
 }

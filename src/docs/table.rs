@@ -8,12 +8,7 @@ use pulldown_cmark::Alignment;
 const GAP: &str = "  ";
 
 /// The table as lines of at most `width` columns.
-pub(super) fn lines(
-    alignments: &[Alignment],
-    head: &[Cell],
-    rows: &[Vec<Cell>],
-    width: usize,
-) -> Vec<Line> {
+pub(super) fn lines(alignments: &[Alignment], head: &[Cell], rows: &[Vec<Cell>], width: usize) -> Vec<Line> {
     let mut all = vec![head];
     all.extend(rows.iter().map(Vec::as_slice));
     let columns = widths(&all, width);
@@ -27,13 +22,7 @@ pub(super) fn lines(
 }
 
 fn bold(cell: &[Span]) -> Cell {
-    let strong = |span: &Span| Span {
-        text: span.text.clone(),
-        style: Style {
-            bold: true,
-            ..span.style
-        },
-    };
+    let strong = |span: &Span| Span { text: span.text.clone(), style: Style { bold: true, ..span.style } };
     cell.iter().map(strong).collect()
 }
 
@@ -52,9 +41,8 @@ fn widths(rows: &[&[Cell]], width: usize) -> Vec<usize> {
         cells.map(measure).max().unwrap_or(0).max(1)
     };
     let wanted: Vec<usize> = (0..count).map(|column| widest(column, &natural)).collect();
-    let mut given: Vec<usize> = (0..count)
-        .map(|column| widest(column, &|cell| widest_word(cell)).min((room / count).max(1)))
-        .collect();
+    let mut given: Vec<usize> =
+        (0..count).map(|column| widest(column, &|cell| widest_word(cell)).min((room / count).max(1))).collect();
     for _ in given.iter().sum::<usize>()..room {
         let hungriest = (0..count)
             .filter(|column| given[*column] < wanted[*column])
@@ -68,11 +56,7 @@ fn widths(rows: &[&[Cell]], width: usize) -> Vec<usize> {
 
 /// The columns of a cell that is not wrapped.
 fn natural(cell: &Cell) -> usize {
-    wrap(cell, usize::MAX)
-        .iter()
-        .map(Line::width)
-        .max()
-        .unwrap_or(0)
+    wrap(cell, usize::MAX).iter().map(Line::width).max().unwrap_or(0)
 }
 
 fn row(cells: &[Cell], columns: &[usize], alignments: &[Alignment]) -> Vec<Line> {

@@ -77,11 +77,7 @@ fn no_page_has_a_stray_escape_a_blank_at_a_line_end_or_two_blank_lines() {
         assert!(!page.contains("\n\n\n"), "{} has a hole", topic.name);
         assert!(!page.contains(" \n"), "{} has a trailing blank", topic.name);
         let is_marker = |line: &str| line.trim_start().starts_with("<!--");
-        assert!(
-            !page.lines().any(is_marker),
-            "{} shows a marker",
-            topic.name
-        );
+        assert!(!page.lines().any(is_marker), "{} shows a marker", topic.name);
     }
 }
 
@@ -306,10 +302,7 @@ fn promises_are_numbered_without_a_gap_and_are_one_sentence() {
 fn code_blocks_say_what_they_are() {
     let known = ["toml", "toml,fragment", "console", "text", "sh"];
     for topic in TOPICS {
-        let mut fences = topic
-            .text
-            .lines()
-            .filter_map(|line| line.strip_prefix("```"));
+        let mut fences = topic.text.lines().filter_map(|line| line.strip_prefix("```"));
         while let Some(kind) = fences.next() {
             assert!(known.contains(&kind), "{}: '{kind}'", topic.name);
             assert_eq!(fences.next(), Some(""), "{}: an open block", topic.name);

@@ -1,5 +1,6 @@
 //! A frame around one line, by display width.
 
+use std::fmt::Write as _;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The narrowest text column that a frame is wrapped to.
@@ -14,10 +15,10 @@ pub fn frame(text: &str, columns: Option<usize>) -> String {
     let mut frame = format!("┌{edge}┐\n");
     for line in &lines {
         let pad = " ".repeat(width - line.width());
-        frame.push_str(&format!("│ {line}{pad} │\n"));
+        // Writing into a string cannot fail.
+        let _ = writeln!(frame, "│ {line}{pad} │");
     }
-    frame.push_str(&format!("└{edge}┘\n"));
-    frame
+    frame + &format!("└{edge}┘\n")
 }
 
 /// Breaks a line where the next character would not fit; a URL has no better places.

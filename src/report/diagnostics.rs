@@ -6,12 +6,12 @@ use devloop_config::{Diagnostic, Severity};
 /// All diagnostics of one file, ready to be shown; ends with a line feed unless there are none.
 pub fn render(diagnostics: &[Diagnostic], path: &str, text: &str, colors: bool) -> String {
     let renderer = if colors { Renderer::styled() } else { Renderer::plain() };
-    let mut rendered = String::new();
+    let mut shown = String::new();
     for diagnostic in diagnostics {
-        rendered.push_str(&renderer.render(&[group(diagnostic, path, text)]));
-        rendered.push_str("\n\n");
+        shown.push_str(&renderer.render(&[group(diagnostic, path, text)]));
+        shown.push_str("\n\n");
     }
-    rendered
+    shown
 }
 
 fn group<'a>(diagnostic: &'a Diagnostic, path: &'a str, text: &'a str) -> annotate_snippets::Group<'a> {

@@ -36,7 +36,10 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         | Notice::Message { .. }
         | Notice::TemplateKeyMissing { .. } => workflow(notice),
         Notice::ObserverFailed { hook, failure } => {
-            format!("observed hook '{hook}' failed: {}; it is polled on and told again when this changes", step(failure))
+            format!(
+                "observed hook '{hook}' failed: {}; it is polled on and told again when this changes",
+                step(failure)
+            )
         }
         Notice::ObserverRecovered { hook } => format!("observed hook '{hook}' works again"),
         Notice::StateSaveFailed { error } => {

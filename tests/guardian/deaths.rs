@@ -110,7 +110,7 @@ fn a_killed_guardian_is_noticed_and_children_still_obey() {
         child.stop(StopSignal::Term);
         assert_eq!(exited(&mut child).await, ExitStatus::Signal(libc::SIGTERM));
         assert_eq!(within(child.next_report()).await, Some(Report::Gone));
-        assert_eq!(with_token(&stage.token), []);
+        assert_eq!(with_token(&stage.token), Vec::<u32>::new());
     });
 }
 
@@ -162,7 +162,7 @@ fn a_guardian_that_is_dismissed_ends_with_its_children() {
         child.kill();
         assert_eq!(exited(&mut child).await, ExitStatus::Signal(libc::SIGKILL));
         within(stage.guardian.lost()).await;
-        assert_eq!(children(std::process::id()), []);
+        assert_eq!(children(std::process::id()), Vec::<(u32, String)>::new());
     });
 }
 

@@ -34,7 +34,7 @@ fn what_is_left_of_the_group_is_killed_at_the_exit() {
             let mut launch = stage.sh("trap '' TERM; sleep TOKEN & (sleep TOKEN &) ; exit 3");
             launch.contain = contain;
             assert_eq!(stage.run(launch).await, ExitStatus::Code(3));
-            assert_eq!(with_token(&stage.token), []);
+            assert_eq!(with_token(&stage.token), Vec::<u32>::new());
         }
     });
 }
@@ -50,7 +50,7 @@ fn an_own_session_outlives_the_command_until_it_is_killed() {
         assert!(early.is_err(), "{early:?}");
         child.control().kill();
         assert_eq!(within(child.next_report()).await, Some(Report::Gone));
-        assert_eq!(with_token(&stage.token), []);
+        assert_eq!(with_token(&stage.token), Vec::<u32>::new());
     });
 }
 
@@ -66,7 +66,7 @@ fn gone_means_that_hidden_descendants_are_gone() {
         assert!(early.is_err(), "{early:?}");
         child.kill();
         assert_eq!(within(child.next_report()).await, Some(Report::Gone));
-        assert_eq!(with_token(&stage.token), []);
+        assert_eq!(with_token(&stage.token), Vec::<u32>::new());
     });
 }
 
@@ -143,7 +143,7 @@ fn a_forker_does_not_outrun_the_kill() {
         child.kill();
         assert_eq!(exited(&mut child).await, ExitStatus::Signal(libc::SIGKILL));
         assert_eq!(within(child.next_report()).await, Some(Report::Gone));
-        assert_eq!(with_token(&stage.token), []);
+        assert_eq!(with_token(&stage.token), Vec::<u32>::new());
     });
 }
 

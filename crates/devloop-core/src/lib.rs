@@ -13,6 +13,7 @@ pub mod moment;
 pub mod names;
 pub mod notice;
 pub mod plan;
+pub mod protocol;
 pub mod template;
 pub mod value;
 pub mod view;

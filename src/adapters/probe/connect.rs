@@ -120,12 +120,15 @@ impl Connection {
     }
 }
 
-/// Connects, but not to itself: a connect to a free port of the ephemeral range can be given that very port as its own
-/// and then meet itself (RFC 9293, simultaneous open), which would look like a server and take its port.
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
+    unless_itself(TcpStream::connect(address).await?)
+}
+
+/// A connect to a free port of the ephemeral range can be given that very port as its own and then meet itself (RFC
+/// 9293, simultaneous open), which would look like a server, and keep the port from the one that is about to start.
+pub(super) fn unless_itself(stream: TcpStream) -> io::Result<TcpStream> {
     if stream.local_addr()? == stream.peer_addr()? {
-        // Closing it with a reset leaves no TIME_WAIT on the port that a server is about to bind.
+        // Closing it with a reset leaves no TIME_WAIT on the port.
         rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?;
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
@@ -139,7 +142,7 @@ fn is_missing_family(error: &io::Error) -> bool {
 }
 
 /// The loopback address that a URL (`http`, `https`) or `host:port` names, when somebody listens there; none for other
-/// hosts, and for what cannot be told. Never waits.
+/// hosts, and for what cannot be told. Never waits for longer than 10 ms, and only where a bind has failed.
 ///
 /// A `bind` with `SO_REUSEADDR` succeeds on Linux except where another socket listens, or holds the address without
 /// that option (`socket(7)`); the latter (a connection that ends, a client's own port) refuses a connection.
@@ -161,8 +164,11 @@ pub fn loopback_addresses(url_or_address: &str) -> Vec<SocketAddr> {
 }
 
 fn is_listened_on(address: SocketAddr) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::Errno;
     use rustix::net::{bind, connect, sockopt};
+    /// Loopback refuses in microseconds, but not always before `connect(2)` returns.
+    const REFUSAL_MAX: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
     let binding = stream_socket(address)?;
     sockopt::set_socket_reuseaddr(&binding, true)?;
     match bind(&binding, &address) {
@@ -172,8 +178,16 @@ fn is_listened_on(address: SocketAddr) -> io::Result<bool> {
     }
     let connecting = stream_socket(address)?;
     sockopt::set_socket_linger(&connecting, Some(Duration::ZERO))?;
-    // A connect that is not refused at once meets a listener, if only one whose queue is full.
-    Ok(connect(&connecting, &address) != Err(Errno::CONNREFUSED))
+    let connected = match connect(&connecting, &address) {
+        Err(Errno::INPROGRESS) => {
+            let mut waiting = [PollFd::new(&connecting, PollFlags::OUT)];
+            poll(&mut waiting, Some(&REFUSAL_MAX))?;
+            sockopt::socket_error(&connecting)?
+        }
+        other => other,
+    };
+    // One that is not refused meets a listener, if only one whose queue is full.
+    Ok(connected != Err(Errno::CONNREFUSED))
 }
 
 /// A socket that never waits and that no child inherits.
@@ -187,7 +201,6 @@ fn stream_socket(address: SocketAddr) -> io::Result<rustix::fd::OwnedFd> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may end by a panic")]
 mod tests {
     use super::*;
     use std::net::{TcpListener, TcpStream as StdStream};

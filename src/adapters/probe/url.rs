@@ -19,7 +19,7 @@ impl Url {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = without_fragment(text);
         let wrong = |why: &str| format!("'{text}' is not an http or https URL: {why}");
-        let uri: Uri = text.parse().map_err(|error: hyper::http::uri::InvalidUri| wrong(&error.to_string()))?;
+        let uri = text.parse::<Uri>().map_err(|error| wrong(&error.to_string()))?;
         let is_https = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,

@@ -80,7 +80,8 @@ impl StateFolder {
         json::object(text).map_err(|words| self.unparsable(words, true))
     }
 
-    /// Puts a new file in the place of the state file. On failure the old one is untouched and nothing is left over.
+    /// Puts a new file in the place of the state file. On failure nothing is left over, and the old one is
+    /// untouched (unless all that failed was making the rename survive a loss of power).
     pub(super) fn replace(&mut self, text: &[u8], durable: bool) -> Result<(), StateError> {
         self.find_folder()?;
         self.try_replace(text, durable).map_err(|source| StateError::Write { path: self.state_file.clone(), source })

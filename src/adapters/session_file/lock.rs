@@ -15,7 +15,7 @@ const PID_TRIES_MAX: u32 = 50;
 /// A lock that is held until it is dropped. Its descriptor is closed on exec, so no child can keep it.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why there is no lock.
@@ -40,11 +40,18 @@ impl Lock {
                 // The text is for people: a full disk is no reason to run without the lock, or not at all. What an
                 // earlier holder wrote is cut off last, so that a reader finds a whole first line at any time.
                 let _ = file.write_all_at(text.as_bytes(), 0).and_then(|()| file.set_len(text.len() as u64));
-                Ok(Self { _file: file })
+                Ok(Self { file })
             }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(NoLock::Held(holder(file))),
             Err(errno) => Err(NoLock::Refused(errno.into())),
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A copy of the descriptor between a fork and its exec would keep the lock a moment longer.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
 

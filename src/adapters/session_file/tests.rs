@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -105,8 +106,8 @@ fn modes_hold_whatever_the_umask() {
             Command::new("sh").arg("-c").arg(script).arg(this).env(INNER, temp.path()).stdout(Stdio::null()).status();
         assert!(status.unwrap().success());
         let folder = temp.path().join("new");
-        let modes = (mode(&folder), mode(&folder.join("state.json")), mode(&folder.join(".gitignore")));
-        assert_eq!(modes, (0o700, 0o600, 0o600), "{mask}");
+        let modes = ["state.json", "state.json.lock", ".gitignore"].map(|name| mode(&folder.join(name)));
+        assert_eq!((mode(&folder), modes), (0o700, [0o600; 3]), "{mask}");
     }
 }
 
@@ -249,15 +250,14 @@ fn what_a_dead_session_left_in_the_lock_file_is_no_obstacle() {
 }
 
 #[test]
-fn a_child_does_not_keep_the_lock() {
-    let (_temp, file) = place();
-    let session = StateFolder::open(&file).unwrap();
-    let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
-    drop(session);
-    let again = StateFolder::open(&file);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    again.unwrap();
+#[cfg(target_os = "linux")]
+fn a_child_inherits_neither_the_lock_nor_the_folder() {
+    let (temp, file) = place();
+    let (_session, _answers) = start(&file);
+    let child = Command::new("ls").args(["-l", "/proc/self/fd"]).output().unwrap();
+    let open = String::from_utf8(child.stdout).unwrap();
+    assert!(open.contains(" 1 -> "), "{open}");
+    assert!(!open.contains(&*temp.path().to_string_lossy()), "{open}");
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn readers_never_see_a_torn_or_empty_file_during_a_storm_of_saves() {
     std::thread::scope(|scope| {
         let readers = [scope.spawn(read), scope.spawn(read)];
         let mut version = 1;
-        while reads.load(Ordering::Relaxed) < READS && !readers.iter().any(|reader| reader.is_finished()) {
+        while reads.load(Ordering::Relaxed) < READS && !readers.iter().any(ScopedJoinHandle::is_finished) {
             version += 1;
             save(version);
         }

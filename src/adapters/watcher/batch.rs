@@ -3,13 +3,15 @@
 use super::own::Own;
 use devloop_core::fact::{Touch, TouchKind};
 use devloop_core::plan::Plan;
-use devloop_core::plan::watch::WatchPlan;
+use devloop_core::plan::watch::{PathPattern, WatchPlan};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Collects touches, leaving out what no group matches and what never counts.
 pub(super) struct Batch {
     groups: Vec<WatchPlan>,
+    /// Folders of which some group wants all that is below: the common case, decided without a pattern.
+    whole: Vec<Vec<u8>>,
     own: Own,
     touches: Vec<Touch>,
     /// Where each path stands in `touches`.
@@ -18,14 +20,23 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn new(plan: &Plan, own: Own) -> Self {
-        let groups = plan.watches.values().cloned().collect();
-        Self { groups, own, touches: Vec::new(), places: HashMap::new() }
+        let groups: Vec<WatchPlan> = plan.watches.values().cloned().collect();
+        let whole = groups.iter().filter(|group| group.ignore.is_empty()).flat_map(|group| &group.patterns);
+        let whole = whole.filter(|pattern| is_whole_folder(pattern)).map(|pattern| prefix_of(pattern)).collect();
+        Self { groups, whole, own, touches: Vec::new(), places: HashMap::new() }
     }
 
     /// Whether some group wants to hear about this path, relative to root.
     pub(super) fn matters(&self, path: &[u8]) -> bool {
+        self.is_wanted(path) && !self.own.holds(path)
+    }
+
+    fn is_wanted(&self, path: &[u8]) -> bool {
+        if self.whole.iter().any(|prefix| path.starts_with(prefix)) {
+            return true;
+        }
         let text = String::from_utf8_lossy(path);
-        self.groups.iter().any(|group| group.matches(&text)) && !self.own.holds(path)
+        self.groups.iter().any(|group| group.matches(&text))
     }
 
     /// Takes a path if it matters; says whether it does.
@@ -35,7 +46,7 @@ impl Batch {
             self.touches[place].kind = kind;
             return true;
         }
-        if !self.groups.iter().any(|group| group.matches(&text)) || self.own.holds(path) {
+        if !self.matters(path) {
             return false;
         }
         let path: Arc<str> = Arc::from(text.as_ref());
@@ -52,10 +63,20 @@ impl Batch {
     }
 }
 
+/// Whether a pattern is all below a folder without glob characters (`src/`).
+fn is_whole_folder(pattern: &PathPattern) -> bool {
+    let source = pattern.source();
+    source.ends_with('/') && !source.contains(['*', '?', '[', ']', '{', '}', '\\'])
+}
+
+/// What all paths that such a pattern matches begin with.
+fn prefix_of(pattern: &PathPattern) -> Vec<u8> {
+    pattern.base().iter().flat_map(|segment| [segment.as_bytes(), b"/"].concat()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use devloop_core::plan::watch::PathPattern;
 
     #[test]
     fn a_path_is_named_once_with_what_was_last_seen_of_it() {

@@ -32,8 +32,11 @@ const ROUND_TIME: Duration = Duration::from_millis(5);
 /// How long the start may take to look at files; the rest are looked at afterwards.
 const STAMP_TIME: Duration = Duration::from_millis(3);
 
-/// Folders whose files are looked at between two looks at the queue.
+/// Folders whose files are looked at between two looks at the queue. Fewer than that are looked at without delay.
 const STAMP_FOLDERS: usize = 64;
+
+/// Many folders are looked at only this long after the last came, when a starting session has done the rest of its work.
+const STAMP_DELAY: Duration = Duration::from_secs(5);
 
 /// File systems stamp changes with a clock that may be this far behind, in nanoseconds.
 const CLOCK_LAG: i128 = 20_000_000;
@@ -77,7 +80,8 @@ pub(super) struct Native {
     known_until: i128,
     rules_changed: bool,
     lost: Lost,
-    is_unstamped: bool,
+    /// When files that nobody has looked at are due.
+    stamp_at: Option<Instant>,
     polled: Vec<Relative>,
     poll_at: Instant,
 }
@@ -109,7 +113,7 @@ impl Native {
             known_until: 0,
             rules_changed: false,
             lost: Lost::default(),
-            is_unstamped: true,
+            stamp_at: None,
             polled: Vec::new(),
             poll_at: Instant::now(),
         }
@@ -119,9 +123,8 @@ impl Native {
         self.known_until = wall_clock() - CLOCK_LAG;
         self.survey(b"", Look::First);
         let watched = Instant::now();
-        while self.is_unstamped && watched.elapsed() < STAMP_TIME {
-            self.is_unstamped = self.tree.stamp_some();
-        }
+        while watched.elapsed() < STAMP_TIME && self.tree.stamp_some() {}
+        self.grown();
         self.tell_troubles();
         (self.heard)(Heard::Began);
     }
@@ -139,13 +142,10 @@ impl Native {
 
     /// When there is something to do without an event.
     fn next_deadline(&self) -> Option<Instant> {
-        if self.is_unstamped {
-            return Some(Instant::now());
-        }
         let linked = self.linked.values().min().copied();
         let root = self.lost.root.then(|| Instant::now() + ROOT_INTERVAL);
         let polled = (!self.polled.is_empty()).then_some(self.poll_at);
-        [linked, root, polled].into_iter().flatten().min()
+        [linked, root, polled, self.stamp_at].into_iter().flatten().min()
     }
 
     /// Hears all that waits, says it, and looks at what is due.
@@ -171,8 +171,8 @@ impl Native {
             self.poll_at = Instant::now() + self.interval;
         }
         self.send();
-        if self.is_unstamped {
-            self.is_unstamped = (0..STAMP_FOLDERS).all(|_| self.tree.stamp_some());
+        if self.stamp_at.is_some_and(|at| Instant::now() >= at) && !(0..STAMP_FOLDERS).all(|_| self.tree.stamp_some()) {
+            self.stamp_at = None;
         }
     }
 
@@ -192,7 +192,11 @@ impl Native {
 
     /// Folders may have come.
     fn grown(&mut self) {
-        self.is_unstamped = true;
+        self.stamp_at = match self.tree.unstamped() {
+            0 => None,
+            few if few <= STAMP_FOLDERS => Some(Instant::now()),
+            _ => Some(Instant::now() + STAMP_DELAY),
+        };
         self.polled = self.tree.polled();
     }
 

@@ -132,7 +132,9 @@ impl Stage {
                 }
                 Ok(Heard::Trouble(trouble)) => self.troubles.push(trouble),
                 Ok(other) => panic!("unexpected: {other:?}"),
-                Err(_) => panic!("{} not seen, of them {:?}; seen {all:?}", missing.len(), missing.first()),
+                Err(error) => {
+                    panic!("{error}: {} not seen, of them {:?}; seen {all:?}", missing.len(), missing.first())
+                }
             }
         }
         all

@@ -213,6 +213,11 @@ impl Tree {
         }
     }
 
+    /// How many folders have files that nobody has looked at.
+    pub(super) fn unstamped(&self) -> usize {
+        self.unstamped.len()
+    }
+
     /// Looks at the files of one folder whose stamps are unknown; false when none is left.
     pub(super) fn stamp_some(&mut self) -> bool {
         let Some(path) = self.unstamped.pop() else {

@@ -84,13 +84,9 @@ impl Processes {
             return falls;
         }
         process.is_wanted = true;
-        match &mut process.state {
+        match &process.state {
             State::Up { .. } | State::Starting | State::Held(_) => {}
-            State::Waiting { since, is_told } => {
-                if *is_told {
-                    (*since, *is_told) = (turn.now, false);
-                }
-            }
+            State::Waiting { .. } => process.wait_anew(turn.now),
             State::Down | State::Stopping(_) | State::Lingering | State::BackingOff { .. } => {
                 if process.leave(turn, Then::Start) {
                     self.begin(turn, name);
@@ -126,7 +122,7 @@ impl Processes {
     }
 
     /// Notes that a step waits for a process to be ready; gives the falls so far, or why there is nothing to wait for.
-    pub(crate) fn want_ready(&mut self, name: &ProcessName) -> Result<u64, StepFailure> {
+    pub(crate) fn want_ready(&mut self, name: &ProcessName, now: Moment) -> Result<u64, StepFailure> {
         let not_running = || StepFailure::ProcessNotRunning { process: name.clone() };
         let process = self.all.get_mut(name).ok_or_else(not_running)?;
         match &process.state {
@@ -136,6 +132,7 @@ impl Processes {
             | State::Up { .. }
             | State::Stopping(Stopping { then: Then::Start, .. }) => {
                 process.is_awaited = true;
+                process.wait_anew(now);
                 Ok(process.falls())
             }
             State::Down | State::Stopping(_) | State::Lingering | State::BackingOff { .. } => Err(not_running()),

@@ -59,21 +59,30 @@ pub struct PathPattern {
     literal: Vec<String>,
     /// Whether the whole pattern is literal, so that it names one file.
     is_file: bool,
-    matcher: GlobMatcher,
+    /// What every path that matches begins with. For a literal pattern it decides alone: a file is equal to it, what
+    /// is in a folder is longer.
+    prefix: String,
+    /// None for a literal pattern.
+    matcher: Option<GlobMatcher>,
 }
 
 impl PathPattern {
     /// Reads a pattern. `normal` is `source` relative to root, `/`-joined, without `.` segments; it may end with `/`.
     pub fn new(source: &str, normal: &str) -> Result<Self, globset::Error> {
         let is_folder = normal.is_empty() || normal.ends_with('/');
-        let glob = if is_folder { format!("{normal}**") } else { normal.to_owned() };
-        let matcher =
-            GlobBuilder::new(&glob).literal_separator(false).backslash_escape(true).build()?.compile_matcher();
         let segments: Vec<&str> = normal.split('/').filter(|segment| !segment.is_empty()).collect();
         let literal: Vec<String> =
             segments.iter().take_while(|segment| !has_glob(segment)).map(|&segment| segment.to_owned()).collect();
-        let is_file = !is_folder && literal.len() == segments.len();
-        Ok(Self { source: source.to_owned(), literal, is_file, matcher })
+        let is_literal = literal.len() == segments.len();
+        let is_file = !is_folder && is_literal;
+        let mut prefix = literal.join("/");
+        if !is_file && !prefix.is_empty() {
+            prefix.push('/');
+        }
+        let glob = if is_folder { format!("{normal}**") } else { normal.to_owned() };
+        let matcher = GlobBuilder::new(&glob).literal_separator(false).backslash_escape(true).build()?;
+        let matcher = (!is_literal).then(|| matcher.compile_matcher());
+        Ok(Self { source: source.to_owned(), literal, is_file, prefix, matcher })
     }
 
     /// The pattern as the user wrote it.
@@ -99,7 +108,11 @@ impl PathPattern {
 
     /// Whether a path relative to root, `/`-joined, matches.
     pub fn matches(&self, path: &str) -> bool {
-        self.matcher.is_match(path)
+        let Some(rest) = path.strip_prefix(&self.prefix) else { return false };
+        match &self.matcher {
+            Some(matcher) => matcher.is_match(path),
+            None => rest.is_empty() == self.is_file,
+        }
     }
 }
 
@@ -141,6 +154,13 @@ mod tests {
         assert!(file.is_file());
         assert_eq!(file.base(), ["config"]);
         assert_eq!(file.literal(), ["config", "app.yml"]);
+    }
+
+    #[test]
+    fn a_pattern_without_a_folder_matches_everywhere() {
+        assert!(pattern("**/*.css").matches("a.css") && pattern("**/*.css").matches("deep/a.css"));
+        assert!(pattern("").matches("any/file") && !pattern("a").matches("ab"));
+        assert!(pattern("a/{b,c}/*.rs").matches("a/c/x.rs") && !pattern("a/{b,c}/*.rs").matches("ab/c/x.rs"));
     }
 
     #[test]

@@ -125,6 +125,15 @@ impl Process {
         turn.stir();
     }
 
+    /// Somebody new waits: a dependency that was too late for others gets its time again.
+    pub(crate) fn wait_anew(&mut self, now: Moment) {
+        if let State::Waiting { since, is_told } = &mut self.state
+            && *is_told
+        {
+            (*since, *is_told) = (now, false);
+        }
+    }
+
     /// Lives that failed in a row.
     pub(crate) fn failures(&self, now: Moment) -> u32 {
         match &self.state {

@@ -69,7 +69,7 @@ pub(crate) fn begin(
             Begun::Awaits(Await::Gone { process: name.clone(), incarnation })
         }
         Step::WaitForProcess(name) => {
-            let falls = processes.want_ready(name)?;
+            let falls = processes.want_ready(name, turn.now)?;
             Begun::Awaits(Await::Ready { process: name.clone(), falls, begun: turn.now })
         }
         Step::RunHook(name) => run_hook(name, workflow, memory, reach),

@@ -1,0 +1,356 @@
+//! The legal order of facts and effects, as a small automaton: who answers what, and how often.
+//!
+//! It watches both directions and knows nothing of plans. The simulator runs it in every session, and the driver in
+//! debug builds, so that the simulated world and the real adapters keep the same promises.
+
+use crate::effect::{Effect, Ending};
+use crate::fact::{Fact, ProcessFact};
+use crate::names::{Incarnation, ProcessName, StateVersion, TaskId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Answers to cancelled probes that may still be on their way; older ones are forgotten.
+const CANCELLED_PROBES_MAX: usize = 64;
+
+/// Watches one session from its first fact to its last effect.
+#[derive(Clone, Debug, Default)]
+pub struct Protocol {
+    has_begun: bool,
+    has_ended: bool,
+    watching: Watching,
+    lives: BTreeMap<ProcessName, Life>,
+    hooks: BTreeMap<TaskId, Asked>,
+    probes: BTreeSet<TaskId>,
+    cancelled_probes: BTreeSet<TaskId>,
+    save_in_flight: Option<StateVersion>,
+    newest_save: StateVersion,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Watching {
+    #[default]
+    NotAsked,
+    Asked,
+    Began,
+}
+
+/// How hard a child was asked to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Asked {
+    #[default]
+    Nothing,
+    Stop,
+    Kill,
+}
+
+#[derive(Clone, Debug)]
+struct Life {
+    incarnation: Incarnation,
+    stage: Stage,
+    asked: Asked,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// `StartProcess` is not answered.
+    Requested,
+    /// `Started`.
+    Running,
+    /// `Exited`.
+    Exited,
+    /// `StartFailed`, or `Gone`.
+    Over,
+}
+
+impl Protocol {
+    /// A session that has not begun.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes note of a fact before the engine hears it. The error says which promise the world broke.
+    pub fn fact(&mut self, fact: &Fact) -> Result<(), String> {
+        if self.has_ended {
+            return Err(format!("a fact after the end of the session: {fact:?}"));
+        }
+        if self.has_begun == (*fact == Fact::SessionBegan) {
+            return Err(format!("`SessionBegan` is the first fact, once; this came: {fact:?}"));
+        }
+        match fact {
+            Fact::SessionBegan => self.has_begun = true,
+            Fact::DeadlineReached | Fact::InterruptRequested(_) | Fact::GuardianLost => {}
+            Fact::WatchingBegan => {
+                if self.watching != Watching::Asked {
+                    return Err(format!(
+                        "`WatchingBegan` answers `WatchPaths` once, but watching is {:?}",
+                        self.watching
+                    ));
+                }
+                self.watching = Watching::Began;
+            }
+            Fact::PathsTouched(_) => {
+                if self.watching != Watching::Began {
+                    return Err("`PathsTouched` before `WatchingBegan`".to_owned());
+                }
+            }
+            Fact::Process(process, incarnation, fact) => self.process_fact(process, *incarnation, fact)?,
+            Fact::HookFinished { task, .. } => {
+                self.hooks.remove(task).ok_or_else(|| format!("hook {task} finished, but it does not run"))?;
+            }
+            Fact::ProbeAnswered { task, .. } => {
+                if !self.probes.remove(task) && !self.cancelled_probes.remove(task) {
+                    return Err(format!("probe {task} was answered, but nobody asks"));
+                }
+            }
+            Fact::StateSaved(version) | Fact::StateSaveFailed(version, _) => {
+                if self.save_in_flight.take() != Some(*version) {
+                    return Err(format!("the save of {version} was answered, but it is not in flight"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of an effect before the world carries it out. The error says which promise the engine broke.
+    pub fn effect(&mut self, effect: &Effect) -> Result<(), String> {
+        if !self.has_begun || self.has_ended {
+            return Err(format!("an effect outside of the session: {effect:?}"));
+        }
+        match effect {
+            Effect::WatchPaths => {
+                if self.watching != Watching::NotAsked {
+                    return Err("`WatchPaths` twice".to_owned());
+                }
+                self.watching = Watching::Asked;
+            }
+            Effect::StartProcess(process, incarnation) => self.start_process(process, *incarnation)?,
+            Effect::StopProcess(process, incarnation) => self.ask_process(process, *incarnation, Asked::Stop)?,
+            Effect::KillProcess(process, incarnation) => self.ask_process(process, *incarnation, Asked::Kill)?,
+            Effect::StartHook { task, .. } => {
+                self.open_task(*task)?;
+                self.hooks.insert(*task, Asked::Nothing);
+            }
+            Effect::StopHook(task) => self.ask_hook(*task, Asked::Stop)?,
+            Effect::KillHook(task) => self.ask_hook(*task, Asked::Kill)?,
+            Effect::StartProbe { task, .. } => {
+                self.open_task(*task)?;
+                self.probes.insert(*task);
+            }
+            Effect::CancelProbe(task) => self.cancel_probe(*task)?,
+            Effect::SaveState { version, .. } => self.save(*version)?,
+            Effect::Report(_) => {}
+            Effect::EndSession(ending) => self.end(ending)?,
+        }
+        Ok(())
+    }
+
+    fn process_fact(
+        &mut self,
+        process: &ProcessName,
+        incarnation: Incarnation,
+        fact: &ProcessFact,
+    ) -> Result<(), String> {
+        let life = self
+            .lives
+            .get_mut(process)
+            .filter(|life| life.incarnation == incarnation)
+            .ok_or_else(|| format!("{process}{incarnation} was never started, or another life came after it"))?;
+        let (from, to) = match fact {
+            ProcessFact::Started { .. } => (Stage::Requested, Stage::Running),
+            ProcessFact::StartFailed(_) => (Stage::Requested, Stage::Over),
+            ProcessFact::Captured { .. } | ProcessFact::LineMatched(_) => (Stage::Running, Stage::Running),
+            ProcessFact::Exited(_) => (Stage::Running, Stage::Exited),
+            ProcessFact::Gone => (Stage::Exited, Stage::Over),
+            ProcessFact::Stuck { .. } if life.stage == Stage::Running => (Stage::Running, Stage::Running),
+            ProcessFact::Stuck { .. } => (Stage::Exited, Stage::Exited),
+        };
+        if life.stage != from {
+            return Err(format!("{process}{incarnation} is {:?}, so this cannot be: {fact:?}", life.stage));
+        }
+        life.stage = to;
+        Ok(())
+    }
+
+    fn start_process(&mut self, process: &ProcessName, incarnation: Incarnation) -> Result<(), String> {
+        if let Some(life) = self.lives.get(process) {
+            if life.stage != Stage::Over {
+                return Err(format!(
+                    "{process}{incarnation} is started while {process}{} is {:?}",
+                    life.incarnation, life.stage
+                ));
+            }
+            if incarnation <= life.incarnation {
+                return Err(format!("{process}{incarnation} is started after {process}{}", life.incarnation));
+            }
+        }
+        self.lives.insert(process.clone(), Life { incarnation, stage: Stage::Requested, asked: Asked::Nothing });
+        Ok(())
+    }
+
+    fn ask_process(&mut self, process: &ProcessName, incarnation: Incarnation, asked: Asked) -> Result<(), String> {
+        let life = self
+            .lives
+            .get_mut(process)
+            .filter(|life| life.incarnation == incarnation && life.stage != Stage::Over)
+            .ok_or_else(|| format!("{asked:?} for {process}{incarnation}, which does not live"))?;
+        if life.asked >= asked {
+            return Err(format!("{asked:?} for {process}{incarnation} after {:?}", life.asked));
+        }
+        life.asked = asked;
+        Ok(())
+    }
+
+    fn open_task(&self, task: TaskId) -> Result<(), String> {
+        let is_open =
+            self.hooks.contains_key(&task) || self.probes.contains(&task) || self.cancelled_probes.contains(&task);
+        if is_open { Err(format!("task {task} is used twice")) } else { Ok(()) }
+    }
+
+    fn ask_hook(&mut self, task: TaskId, asked: Asked) -> Result<(), String> {
+        let before =
+            self.hooks.get_mut(&task).ok_or_else(|| format!("{asked:?} for hook {task}, which does not run"))?;
+        if *before >= asked {
+            return Err(format!("{asked:?} for hook {task} after {before:?}"));
+        }
+        *before = asked;
+        Ok(())
+    }
+
+    fn cancel_probe(&mut self, task: TaskId) -> Result<(), String> {
+        if !self.probes.remove(&task) {
+            return Err(format!("probe {task} is cancelled, but nobody asks"));
+        }
+        // Its answer may be in the inbox already.
+        self.cancelled_probes.insert(task);
+        if self.cancelled_probes.len() > CANCELLED_PROBES_MAX {
+            self.cancelled_probes.pop_first();
+        }
+        Ok(())
+    }
+
+    fn save(&mut self, version: StateVersion) -> Result<(), String> {
+        if let Some(other) = self.save_in_flight {
+            return Err(format!("the save of {version} begins while {other} is in flight"));
+        }
+        if version < self.newest_save {
+            return Err(format!("{version} is saved after {}", self.newest_save));
+        }
+        self.save_in_flight = Some(version);
+        self.newest_save = version;
+        Ok(())
+    }
+
+    fn end(&mut self, ending: &Ending) -> Result<(), String> {
+        self.has_ended = true;
+        let left: BTreeSet<&ProcessName> =
+            self.lives.iter().filter(|(_, life)| life.stage != Stage::Over).map(|(name, _)| name).collect();
+        match ending {
+            Ending::Abandoned { processes } => {
+                let named: BTreeSet<&ProcessName> = processes.iter().collect();
+                if named != left {
+                    return Err(format!("the session ends and names {named:?}, but what lives is {left:?}"));
+                }
+            }
+            Ending::AsAsked | Ending::Failed => {
+                if !left.is_empty() {
+                    return Err(format!("the session ends as {ending:?} while these live: {left:?}"));
+                }
+                if !self.hooks.is_empty() {
+                    return Err(format!("the session ends while hooks run: {:?}", self.hooks.keys()));
+                }
+            }
+        }
+        if !self.probes.is_empty() {
+            return Err(format!("the session ends while probes are open: {:?}", self.probes));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::{ExitStatus, ProbeAnswer, ProbeRole};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    fn begun() -> Protocol {
+        let mut protocol = Protocol::new();
+        protocol.fact(&Fact::SessionBegan).unwrap();
+        protocol
+    }
+
+    fn life(fact: ProcessFact) -> Fact {
+        Fact::Process(ProcessName::from("server"), Incarnation(1), fact)
+    }
+
+    fn start(incarnation: u32) -> Effect {
+        Effect::StartProcess(ProcessName::from("server"), Incarnation(incarnation))
+    }
+
+    #[test]
+    fn a_life_is_started_exits_and_is_gone_in_that_order() {
+        let mut protocol = begun();
+        protocol.effect(&start(1)).unwrap();
+        assert!(protocol.clone().fact(&life(ProcessFact::Gone)).is_err());
+        protocol.fact(&life(ProcessFact::Started { pid: 1 })).unwrap();
+        protocol.fact(&life(ProcessFact::Exited(ExitStatus::Code(0)))).unwrap();
+        assert!(protocol.clone().fact(&life(ProcessFact::Exited(ExitStatus::Code(0)))).is_err());
+        assert!(protocol.clone().effect(&start(2)).is_err(), "something of the first life may be left");
+        protocol.fact(&life(ProcessFact::Gone)).unwrap();
+        assert!(protocol.clone().effect(&start(1)).is_err());
+        protocol.effect(&start(2)).unwrap();
+    }
+
+    #[test]
+    fn a_stop_comes_once_and_never_after_a_kill() {
+        let mut protocol = begun();
+        let server = ProcessName::from("server");
+        protocol.effect(&start(1)).unwrap();
+        protocol.effect(&Effect::StopProcess(server.clone(), Incarnation(1))).unwrap();
+        assert!(protocol.clone().effect(&Effect::StopProcess(server.clone(), Incarnation(1))).is_err());
+        protocol.effect(&Effect::KillProcess(server.clone(), Incarnation(1))).unwrap();
+        assert!(protocol.clone().effect(&Effect::StopProcess(server.clone(), Incarnation(1))).is_err());
+        assert!(protocol.clone().effect(&Effect::KillProcess(server, Incarnation(1))).is_err());
+    }
+
+    #[test]
+    fn one_save_is_in_flight_and_its_answer_names_it() {
+        let mut protocol = begun();
+        let save =
+            |version| Effect::SaveState { version: StateVersion(version), values: Arc::default(), durable: false };
+        protocol.effect(&save(1)).unwrap();
+        assert!(protocol.clone().effect(&save(2)).is_err());
+        assert!(protocol.clone().fact(&Fact::StateSaved(StateVersion(2))).is_err());
+        protocol.fact(&Fact::StateSaved(StateVersion(1))).unwrap();
+        protocol.effect(&save(2)).unwrap();
+    }
+
+    #[test]
+    fn an_answer_to_a_cancelled_probe_may_have_been_on_its_way_once() {
+        let mut protocol = begun();
+        let task = TaskId(7);
+        protocol
+            .effect(&Effect::StartProbe {
+                task,
+                process: ProcessName::from("server"),
+                role: ProbeRole::Readiness,
+                expect_body: None,
+                within: Duration::from_secs(1),
+            })
+            .unwrap();
+        protocol.effect(&Effect::CancelProbe(task)).unwrap();
+        protocol.fact(&Fact::ProbeAnswered { task, answer: ProbeAnswer::Well }).unwrap();
+        assert!(protocol.fact(&Fact::ProbeAnswered { task, answer: ProbeAnswer::Well }).is_err());
+    }
+
+    #[test]
+    fn the_session_ends_once_with_nothing_left_but_what_it_names() {
+        let mut protocol = begun();
+        protocol.effect(&start(1)).unwrap();
+        assert!(protocol.clone().effect(&Effect::EndSession(Ending::AsAsked)).is_err());
+        let ending = Ending::Abandoned { processes: vec![ProcessName::from("server")] };
+        protocol.effect(&Effect::EndSession(ending)).unwrap();
+        assert!(protocol.clone().fact(&Fact::DeadlineReached).is_err());
+        assert!(protocol.effect(&Effect::WatchPaths).is_err());
+    }
+}

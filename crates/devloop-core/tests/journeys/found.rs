@@ -1,0 +1,79 @@
+//! What the simulation found, one story a seed, so that it stays found.
+
+use crate::build::{Planned, hook, log, needs, sleep, start, stop, wait, write};
+use crate::check;
+use crate::story::{Script, Story};
+use devloop_core::plan::output::{Extract, Pattern, RulePlan};
+use devloop_core::plan::probe::{ProbeKind, ProbePlan};
+use expect_test::expect;
+use std::time::Duration;
+
+/// Seed 85.
+#[test]
+fn a_start_that_was_held_for_the_file_looks_at_its_dependencies_again() {
+    let plan = Planned::new()
+        .process("db", |_| {})
+        .process("server", |server| {
+            server.depends_on = needs(&["db"]);
+            let pattern = Pattern::new(regex::Regex::new("(.)").unwrap());
+            let extract = Extract::Regex { pattern, capture_group: 1 };
+            server.output.rules.push(RulePlan { state_key: "port".into(), extract });
+        })
+        .workflow("off", [start("db"), stop("db")])
+        .watch("off", "src/")
+        .startup(&["off"]);
+    let script = Script { shows_everything: true, ..Script::default() };
+    check(&Story::begins(plan, script).until(2000), &expect![[""]]);
+}
+
+/// Seeds 136 and 294.
+#[test]
+fn a_start_that_is_wanted_again_waits_for_what_was_written_since() {
+    let plan = Planned::new()
+        .process("server", |_| {})
+        .workflow("w", [write("a", "1"), start("server"), log("started")])
+        .watch("w", "src/")
+        .startup(&["w"]);
+    let script = Script { shows_everything: true, ..Script::default() };
+    check(&Story::begins(plan, script).until(2000), &expect![[""]]);
+}
+
+/// Seed 549.
+#[test]
+fn a_batch_keeps_its_order_though_one_of_its_workflows_was_waiting_already() {
+    let plan = Planned::new()
+        .hook("one", |_| {})
+        .hook("two", |_| {})
+        .hook("three", |_| {})
+        .workflow("w1", [hook("one")])
+        .workflow("w2", [hook("two")])
+        .workflow("w3", [hook("three")])
+        .watch("w1", "one/")
+        .watch("w2", "two/")
+        .watch("w3", "all/")
+        .and_watch("all1", "all/", "w1")
+        .and_watch("all2", "all/", "w2")
+        .debounce(0);
+    let script = Script { hook_takes: [("one", 500), ("two", 100)].into(), ..Script::default() };
+    let mut story =
+        Story::begins(plan, script).saves(100, "one/x").saves(110, "two/x").saves(120, "two/y").saves(140, "all/z");
+    check(&story.until(2000), &expect![[""]]);
+}
+
+/// Seed 904.
+#[test]
+fn waiting_for_a_process_whose_dependency_is_late_fails() {
+    let readiness = ProbePlan {
+        kind: ProbeKind::StateKey { key: "never".into() },
+        interval: Duration::from_millis(500),
+        timeout: Duration::from_millis(1000),
+    };
+    let plan = Planned::new()
+        .process("db", |db| db.readiness = Some(readiness))
+        .process("server", |server| server.depends_on = needs(&["db"]))
+        .workflow("w", [sleep(10), wait("server"), log("never said")])
+        .watch("w", "src/")
+        .debounce(0);
+    let mut story = Story::begins(plan, Script::default()).saves(100, "src/a").saves(3000, "src/b");
+    check(&story.until(10_000), &expect![[""]]);
+}

@@ -1,0 +1,77 @@
+//! Observers of a session, each with an oracle of its own. They see facts, effects and views, and nothing of the
+//! engine's own reckoning: what conflicts, what is wanted, what is ready is worked out here from the plan and the trace.
+
+pub(crate) mod changes;
+pub(crate) mod drain;
+pub(crate) mod footprints;
+pub(crate) mod hooks;
+pub(crate) mod processes;
+pub(crate) mod runs;
+pub(crate) mod state;
+
+use devloop_core::effect::{Effect, Values};
+use devloop_core::fact::Fact;
+use devloop_core::moment::Moment;
+use devloop_core::plan::Plan;
+use devloop_core::view::View;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One step of the engine, as everybody can see it.
+pub(crate) struct Step<'s> {
+    /// Counted from 1.
+    pub(crate) number: u64,
+    pub(crate) now: Moment,
+    pub(crate) fact: &'s Fact,
+    pub(crate) effects: &'s [Effect],
+    pub(crate) before: &'s View,
+    pub(crate) after: &'s View,
+    /// What the state file holds.
+    pub(crate) file: Option<&'s Arc<Values>>,
+}
+
+/// All checkers.
+pub(crate) struct Checkers {
+    runs: runs::Runs,
+    processes: processes::Processes,
+    changes: changes::Changes,
+    hooks: hooks::Hooks,
+    state: state::State,
+    drain: drain::Drain,
+}
+
+impl Checkers {
+    /// `late` is the latest that a deadline is told.
+    pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
+        Self {
+            runs: runs::Runs::new(plan),
+            processes: processes::Processes::new(plan),
+            changes: changes::Changes::new(plan, late),
+            hooks: hooks::Hooks::new(plan, late),
+            state: state::State::new(plan),
+            drain: drain::Drain::new(plan, late),
+        }
+    }
+
+    /// After each step.
+    pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
+        self.runs.step(step)?;
+        self.processes.step(step)?;
+        self.changes.step(step)?;
+        self.hooks.step(step)?;
+        self.state.step(step)?;
+        self.drain.step(step)
+    }
+
+    /// Whether no change waits to be released.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.changes.is_quiet()
+    }
+
+    /// When the world is calm and the engine has come to rest.
+    pub(crate) fn rest(&self, view: &View, file: Option<&Arc<Values>>) -> Result<(), String> {
+        self.changes.rest()?;
+        self.processes.rest(view)?;
+        self.state.rest(view, file)
+    }
+}

@@ -1,0 +1,181 @@
+//! The end: nothing starts any more, dependants stop before what they depend on, nobody is killed before his time or
+//! long after it, and the session says truthfully how it ended.
+
+use super::Step;
+use devloop_core::effect::{Effect, Ending};
+use devloop_core::fact::{Fact, ProcessFact, StartFailure};
+use devloop_core::moment::Moment;
+use devloop_core::names::ProcessName;
+use devloop_core::plan::Plan;
+use devloop_core::plan::process::StopSignal;
+use devloop_core::view::Phase;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SLACK: Duration = Duration::from_millis(1);
+
+pub(crate) struct Drain {
+    plan: Arc<Plan>,
+    late: Duration,
+    /// Lives that are not over, and what they were asked.
+    lives: BTreeMap<ProcessName, Asked>,
+    interrupts: u32,
+    is_guardian_lost: bool,
+    is_address_taken: bool,
+    is_anything_stuck: bool,
+}
+
+#[derive(Default)]
+struct Asked {
+    stop_at: Option<Moment>,
+    is_killed: bool,
+}
+
+impl Drain {
+    pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            late,
+            lives: BTreeMap::new(),
+            interrupts: 0,
+            is_guardian_lost: false,
+            is_address_taken: false,
+            is_anything_stuck: false,
+        }
+    }
+
+    pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
+        match step.fact {
+            Fact::InterruptRequested(_) => self.interrupts += 1,
+            Fact::GuardianLost => self.is_guardian_lost = true,
+            Fact::Process(name, _, ProcessFact::Gone) => {
+                self.lives.remove(name);
+            }
+            Fact::Process(name, _, ProcessFact::StartFailed(failure)) => {
+                self.is_address_taken |= matches!(failure, StartFailure::AddressInUse { .. });
+                self.lives.remove(name);
+            }
+            Fact::Process(_, _, ProcessFact::Stuck { .. }) => self.is_anything_stuck = true,
+            _ => {}
+        }
+        self.phase(step)?;
+        let is_over = self.interrupts > 0 || self.is_guardian_lost || step.before.phase >= Phase::Draining;
+        for (index, effect) in step.effects.iter().enumerate() {
+            if is_over {
+                not_a_start(effect)?;
+            }
+            if let Effect::EndSession(ending) = effect {
+                if index + 1 != step.effects.len() {
+                    return Err("`EndSession` is not the last effect".to_owned());
+                }
+                self.ending(ending)?;
+            }
+            self.effect(step, effect)?;
+        }
+        self.overdue(step.now)
+    }
+
+    fn phase(&self, step: &Step<'_>) -> Result<(), String> {
+        let (before, after) = (step.before.phase, step.after.phase);
+        if after < before {
+            return Err(format!("the session went back from {before:?} to {after:?}"));
+        }
+        let must_drain = self.interrupts > 0 || self.is_guardian_lost;
+        if must_drain && after < Phase::Draining {
+            return Err(format!("the session was asked to end and is {after:?}"));
+        }
+        if self.interrupts > 1 && after < Phase::Killing {
+            return Err(format!("the session was asked twice to end and is {after:?}"));
+        }
+        if !must_drain && after >= Phase::Draining && !self.is_address_taken {
+            return Err(format!("the session is {after:?}, and nobody asked"));
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, step: &Step<'_>, effect: &Effect) -> Result<(), String> {
+        match effect {
+            Effect::StartProcess(name, _) => {
+                self.lives.insert(name.clone(), Asked::default());
+            }
+            Effect::StopProcess(name, _) => {
+                if step.after.phase == Phase::Draining && !self.is_guardian_lost && !self.is_anything_stuck {
+                    self.level(name)?;
+                }
+                self.lives.entry(name.clone()).or_default().stop_at = Some(step.now);
+            }
+            Effect::KillProcess(name, _) => {
+                let plan = &self.plan.processes[name];
+                let is_forced = self.interrupts > 1 || self.is_guardian_lost || plan.stop_signal == StopSignal::Kill;
+                let asked = self.lives.entry(name.clone()).or_default();
+                asked.is_killed = true;
+                if !is_forced && asked.stop_at.is_none_or(|at| step.now.since(at) < plan.stop_timeout) {
+                    return Err(format!("{name} is killed before its grace is over"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whoever depends on it is gone before it is asked to stop.
+    fn level(&self, name: &ProcessName) -> Result<(), String> {
+        let dependant = self.lives.keys().find(|other| self.plan.processes[*other].depends_on.contains(name));
+        match dependant {
+            Some(other) => Err(format!("{name} is stopped while {other}, which depends on it, is not gone")),
+            None => Ok(()),
+        }
+    }
+
+    fn overdue(&self, now: Moment) -> Result<(), String> {
+        for (name, asked) in self.lives.iter().filter(|(_, asked)| !asked.is_killed) {
+            let timeout = self.plan.processes[name].stop_timeout;
+            if let Some(at) = asked.stop_at
+                && now.since(at) > timeout + self.late + SLACK
+            {
+                return Err(format!(
+                    "{name} was asked to stop at {at}, its grace is {timeout:?}, and it is not killed"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn ending(&self, ending: &Ending) -> Result<(), String> {
+        let is_true = match ending {
+            Ending::AsAsked => self.interrupts > 0 && !self.is_guardian_lost,
+            Ending::Failed => self.is_guardian_lost || self.is_address_taken,
+            Ending::Abandoned { .. } => self.is_anything_stuck || self.interrupts > 2,
+        };
+        if is_true { Ok(()) } else { Err(format!("the session ends as {ending:?}, which is not what happened")) }
+    }
+}
+
+/// Whether one depends on the other, directly or not.
+pub(crate) fn depends(plan: &Plan, one: &ProcessName, other: &ProcessName) -> bool {
+    closure(plan, one).contains(other)
+}
+
+/// All that a process depends on, directly or not.
+pub(crate) fn closure(plan: &Plan, name: &ProcessName) -> BTreeSet<ProcessName> {
+    let mut all = BTreeSet::new();
+    let mut open = vec![name.clone()];
+    while let Some(next) = open.pop() {
+        for other in &plan.processes[&next].depends_on {
+            if all.insert(other.clone()) {
+                open.push(other.clone());
+            }
+        }
+    }
+    all
+}
+
+fn not_a_start(effect: &Effect) -> Result<(), String> {
+    match effect {
+        Effect::WatchPaths | Effect::StartProcess(..) | Effect::StartHook { .. } | Effect::StartProbe { .. } => {
+            Err(format!("the session is ending, and this starts: {effect:?}"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,101 @@
+//! Hooks: one poll of an observer at once, what a timeout and a grace period promise.
+
+use super::Step;
+use devloop_core::effect::Effect;
+use devloop_core::fact::{Fact, Interrupt};
+use devloop_core::moment::Moment;
+use devloop_core::names::{HookName, TaskId};
+use devloop_core::plan::Plan;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// No hook is killed sooner than this after it was asked to end, unless a second signal asks.
+const GRACE_MIN: Duration = Duration::from_secs(1);
+/// A hook that was asked to end is killed at the latest after this.
+const GRACE_MAX: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_millis(1);
+
+pub(crate) struct Hooks {
+    plan: Arc<Plan>,
+    late: Duration,
+    running: BTreeMap<TaskId, Running>,
+    interrupts: u32,
+    is_guardian_lost: bool,
+}
+
+struct Running {
+    hook: HookName,
+    is_poll: bool,
+    since: Moment,
+    stop_at: Option<Moment>,
+    is_killed: bool,
+}
+
+impl Hooks {
+    pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
+        let plan = Arc::clone(plan);
+        Self { plan, late, running: BTreeMap::new(), interrupts: 0, is_guardian_lost: false }
+    }
+
+    pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
+        match step.fact {
+            Fact::InterruptRequested(Interrupt::Int | Interrupt::Term | Interrupt::Hup) => self.interrupts += 1,
+            Fact::GuardianLost => self.is_guardian_lost = true,
+            Fact::HookFinished { task, .. } => {
+                self.running.remove(task);
+            }
+            _ => {}
+        }
+        for effect in step.effects {
+            self.effect(step.now, effect)?;
+        }
+        self.overdue(step.now)
+    }
+
+    fn effect(&mut self, now: Moment, effect: &Effect) -> Result<(), String> {
+        match effect {
+            Effect::StartHook { task, hook, errand } => {
+                let is_poll = &*errand.workflow == "observe";
+                if is_poll && self.running.values().any(|other| other.is_poll && other.hook == *hook) {
+                    return Err(format!("hook {hook} is polled twice at once"));
+                }
+                let running = Running { hook: hook.clone(), is_poll, since: now, stop_at: None, is_killed: false };
+                self.running.insert(*task, running);
+            }
+            Effect::StopHook(task) => {
+                if let Some(running) = self.running.get_mut(task) {
+                    running.stop_at = Some(now);
+                }
+            }
+            Effect::KillHook(task) => {
+                let is_forced = self.interrupts > 1 || self.is_guardian_lost;
+                let Some(running) = self.running.get_mut(task) else { return Ok(()) };
+                running.is_killed = true;
+                if !is_forced && running.stop_at.is_none_or(|at| now.since(at) < GRACE_MIN) {
+                    return Err(format!("hook {} is killed without its grace", running.hook));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn overdue(&self, now: Moment) -> Result<(), String> {
+        for running in self.running.values().filter(|running| !running.is_killed) {
+            let hook = &running.hook;
+            if let Some(at) = running.stop_at
+                && now.since(at) > GRACE_MAX + self.late + SLACK
+            {
+                return Err(format!("hook {hook} was asked to end at {at} and is not killed"));
+            }
+            if let Some(timeout) = self.plan.hooks[hook].timeout
+                && running.stop_at.is_none()
+                && now.since(running.since) > timeout + self.late + SLACK
+            {
+                return Err(format!("hook {hook} runs since {} and has a timeout of {timeout:?}", running.since));
+            }
+        }
+        Ok(())
+    }
+}

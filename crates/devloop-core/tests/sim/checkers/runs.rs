@@ -1,0 +1,139 @@
+//! Which runs may go at the same time, which must wait, and in what order.
+
+use super::Step;
+use super::footprints::Footprints;
+use devloop_core::fact::Fact;
+use devloop_core::names::{RunId, WorkflowName};
+use devloop_core::plan::Plan;
+use devloop_core::view::{Phase, RunView};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub(crate) struct Runs {
+    plan: Arc<Plan>,
+    footprints: Footprints,
+    /// Runs that were wanted in one step (a batch, the startup list): the step, and the place in its order.
+    families: BTreeMap<RunId, Option<(u64, usize)>>,
+    /// Runs that waited already when a run was wanted: its batch may have merged into them.
+    elders: BTreeMap<RunId, BTreeSet<RunId>>,
+}
+
+impl Runs {
+    pub(crate) fn new(plan: &Arc<Plan>) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            footprints: Footprints::of(plan),
+            families: BTreeMap::new(),
+            elders: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
+        self.adopt(step);
+        self.overlaps(&step.after.runs)?;
+        self.idle_waiting(step)?;
+        self.overtaking(step)?;
+        self.lists(step)
+    }
+
+    /// Notes which runs were wanted together.
+    fn adopt(&mut self, step: &Step<'_>) {
+        let is_startup = step.before.phase == Phase::Arming;
+        for run in step.after.runs.iter().chain(&step.after.waiting) {
+            // A hook's end may make an observer want its workflow in the step that also releases a batch.
+            let place = if matches!(step.fact, Fact::HookFinished { .. }) {
+                None
+            } else if is_startup {
+                self.plan.startup_workflows.iter().position(|name| *name == run.workflow)
+            } else {
+                self.plan.workflows.keys().position(|name| *name == run.workflow)
+            };
+            self.elders.entry(run.run).or_insert_with(|| step.before.waiting.iter().map(|other| other.run).collect());
+            self.families.entry(run.run).or_insert(place.map(|place| (step.number, place)));
+        }
+    }
+
+    fn are_family(&self, one: &RunView, other: &RunView) -> Option<(usize, usize)> {
+        let (one, other) = ((*self.families.get(&one.run)?)?, (*self.families.get(&other.run)?)?);
+        (one.0 == other.0).then_some((one.1, other.1))
+    }
+
+    fn overlaps(&self, going: &[RunView]) -> Result<(), String> {
+        for (index, one) in going.iter().enumerate() {
+            for other in &going[index + 1..] {
+                if self.footprints.surely_conflict(&one.workflow, &other.workflow) {
+                    return Err(format!("runs of {} and {} conflict and go at once", one.workflow, other.workflow));
+                }
+                if !self.plan.concurrent {
+                    return Err(format!("{} and {} go at once, but not concurrent", one.workflow, other.workflow));
+                }
+                if self.are_family(one, other).is_some() {
+                    return Err(format!("{} and {} of one batch go at once", one.workflow, other.workflow));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A run waits only for a run that it may conflict with, or that is before it in its batch.
+    fn idle_waiting(&self, step: &Step<'_>) -> Result<(), String> {
+        if step.after.phase > Phase::Running {
+            return Ok(());
+        }
+        let mut ahead: Vec<&RunView> = step.after.runs.iter().collect();
+        for run in &step.after.waiting {
+            let has_reason = ahead.iter().any(|other| {
+                !self.plan.concurrent
+                    || self.footprints.may_conflict(&run.workflow, &other.workflow)
+                    || self.are_family(run, other).is_some()
+                    || self.elders[&run.run].contains(&other.run)
+            });
+            if !has_reason {
+                return Err(format!("a run of {} waits for nothing", run.workflow));
+            }
+            ahead.push(run);
+        }
+        Ok(())
+    }
+
+    /// A run that begins overtakes no earlier one that it conflicts with, or that is before it in its batch.
+    fn overtaking(&self, step: &Step<'_>) -> Result<(), String> {
+        let were_going: BTreeSet<RunId> = step.before.runs.iter().map(|run| run.run).collect();
+        for run in step.after.runs.iter().filter(|run| !were_going.contains(&run.run)) {
+            let place = step.before.waiting.iter().position(|other| other.run == run.run);
+            let earlier = &step.before.waiting[..place.unwrap_or(step.before.waiting.len())];
+            for other in &step.after.waiting {
+                if let Some((own, theirs)) = self.are_family(run, other)
+                    && theirs < own
+                {
+                    return Err(format!("{} begins before {} of its batch", run.workflow, other.workflow));
+                }
+                let is_earlier = earlier.iter().any(|before| before.run == other.run);
+                if is_earlier && self.footprints.surely_conflict(&run.workflow, &other.workflow) {
+                    return Err(format!("{} begins before {}, which was wanted first", run.workflow, other.workflow));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One waiting run a workflow; changed files sorted and unique; ids unique.
+    fn lists(&self, step: &Step<'_>) -> Result<(), String> {
+        let mut waiting: BTreeSet<&WorkflowName> = BTreeSet::new();
+        let mut ids: BTreeSet<RunId> = BTreeSet::new();
+        for run in step.after.runs.iter().chain(&step.after.waiting) {
+            if !run.changed_files.is_sorted_by(|one, other| one < other) {
+                return Err(format!("{} was told of {:?}: not sorted and unique", run.workflow, run.changed_files));
+            }
+            if !ids.insert(run.run) {
+                return Err(format!("{} is there twice", run.run));
+            }
+        }
+        for run in &step.after.waiting {
+            if !waiting.insert(&run.workflow) {
+                return Err(format!("{} waits twice", run.workflow));
+            }
+        }
+        Ok(())
+    }
+}
