@@ -7,6 +7,7 @@
 //!
 //! Absent on purpose: clocks, randomness, and calls from one room into another that were not handed down from here.
 
+mod batch;
 mod changes;
 mod drain;
 mod hooks;
@@ -16,9 +17,10 @@ mod runs;
 mod session;
 mod turn;
 
-pub use self::changes::PATHS_MAX;
+pub use self::batch::PATHS_MAX;
 pub use self::hooks::HOOK_GRACE;
 
+use self::batch::Files;
 use self::changes::Changes;
 use self::drain::Drain;
 use self::hooks::Hooks;
@@ -35,7 +37,6 @@ use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::value::Value;
 use crate::view::{Phase, View};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -208,7 +209,7 @@ impl Engine {
             let wanted = self.observers.advance(&mut self.turn, &mut self.hooks);
             let (runs, mut reach) = self.reach();
             for workflow in wanted {
-                runs.want(&workflow, BTreeSet::new(), None, &mut reach);
+                runs.want(&workflow, Files::new(), None, &mut reach);
             }
             runs.advance(&mut reach);
             if self.phase == Phase::Startup && self.runs.are_startup_over() {

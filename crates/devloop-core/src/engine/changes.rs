@@ -3,12 +3,13 @@
 //! One clock for the whole tree. It runs from the first matching change to the release of all that is pending, and
 //! holds nothing that a late timer could contradict.
 
+use super::batch::{Batch, Files, PATHS_MAX, merge_files};
 use crate::fact::{Touch, TouchKind};
 use crate::moment::Moment;
-use crate::names::{WatchName, WorkflowName};
+use crate::names::WatchName;
 use crate::plan::Plan;
 use crate::plan::watch::WatchPlan;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,19 +28,12 @@ const QUIET_PAUSES: u32 = 4;
 /// How many times `debounce` a burst may take.
 const BURST_MAX: u32 = 10;
 
-/// How many paths of one group, or of one run, are kept by name. Beyond it the workflow still runs; its list of
-/// changed files ends there.
-pub const PATHS_MAX: usize = 100_000;
-
-/// Which workflows are wanted for which files, in name order.
-pub(crate) type Batch = BTreeMap<WorkflowName, BTreeSet<Arc<str>>>;
-
 /// What changed and was not released yet.
 pub(crate) struct Changes {
     debounce: Duration,
-    pending: BTreeMap<WatchName, BTreeSet<Arc<str>>>,
+    pending: BTreeMap<WatchName, Files>,
     /// Pending paths that somebody is still writing.
-    open: BTreeSet<Arc<str>>,
+    open: Files,
     clock: Option<Clock>,
     last_release: Option<Moment>,
 }
@@ -63,7 +57,7 @@ impl Clock {
 impl Changes {
     /// Nothing has changed.
     pub(crate) fn new(debounce: Duration) -> Self {
-        Self { debounce, pending: BTreeMap::new(), open: BTreeSet::new(), clock: None, last_release: None }
+        Self { debounce, pending: BTreeMap::new(), open: Files::new(), clock: None, last_release: None }
     }
 
     /// Paths changed.
@@ -150,12 +144,12 @@ impl Changes {
     }
 
     /// Takes what a leading group releases at once: all but what somebody is still writing.
-    fn take_leading(&mut self, name: &WatchName, watch: &WatchPlan) -> Option<BTreeSet<Arc<str>>> {
+    fn take_leading(&mut self, name: &WatchName, watch: &WatchPlan) -> Option<Files> {
         if !watch.leading {
             return None;
         }
         let paths = self.pending.remove(name)?;
-        let (open, settled): (BTreeSet<_>, BTreeSet<_>) = paths.into_iter().partition(|path| self.open.contains(path));
+        let (open, settled): (Files, Files) = paths.into_iter().partition(|path| self.open.contains(path));
         if !open.is_empty() {
             self.pending.insert(name.clone(), open);
         }
@@ -185,14 +179,4 @@ impl Changes {
         let quiet_at = self.quiet_at(clock);
         Some(clock.leading_at().map_or(quiet_at, |at| at.min(quiet_at)))
     }
-}
-
-/// Adds files to a list, up to [`PATHS_MAX`].
-pub(crate) fn merge_files(into: &mut BTreeSet<Arc<str>>, from: BTreeSet<Arc<str>>) {
-    if into.is_empty() {
-        *into = from;
-        return;
-    }
-    let room = PATHS_MAX.saturating_sub(into.len());
-    into.extend(from.into_iter().take(room));
 }

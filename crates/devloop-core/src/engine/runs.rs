@@ -11,7 +11,7 @@ use self::cancel::{Leaving, Why};
 use self::memory::Memory;
 use self::progress::{Flow, Outcome};
 pub(crate) use self::steps::Reach;
-use super::changes::{Batch, merge_files};
+use super::batch::{Batch, Files, merge_files};
 use super::hooks::Hooks;
 use super::processes::Processes;
 use super::turn::Turn;
@@ -59,7 +59,7 @@ impl Runs {
     pub(crate) fn want_startup(&mut self, reach: &mut Reach<'_>) {
         let mut after = None;
         for workflow in &reach.plan.startup_workflows.clone() {
-            after = self.want(workflow, BTreeSet::new(), after, reach).or(after);
+            after = self.want(workflow, Files::new(), after, reach).or(after);
             self.startup.extend(after);
         }
     }
@@ -76,7 +76,7 @@ impl Runs {
     pub(crate) fn want(
         &mut self,
         workflow: &WorkflowName,
-        mut files: BTreeSet<Arc<str>>,
+        mut files: Files,
         after: Option<RunId>,
         reach: &mut Reach<'_>,
     ) -> Option<RunId> {

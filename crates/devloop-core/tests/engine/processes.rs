@@ -1,15 +1,18 @@
 //! Starts, stops, exits, readiness, dependencies.
 
-use crate::world::{Bench, add_process, ms, plan, process, process_with_rule, tcp};
-use devloop_core::fact::{Fact, ProbeAnswer, ProcessFact, StartFailure};
+use crate::world::{Bench, add_process, add_watch, add_workflow, ms, plan, process, process_with_rule, tcp};
+use devloop_core::fact::{Fact, ProbeAnswer, ProbeRole, ProcessFact, StartFailure};
+use devloop_core::moment::Moment;
 use devloop_core::names::StateKey;
 use devloop_core::plan::Plan;
+use devloop_core::plan::output::Pattern;
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
 use devloop_core::plan::process::{ProcessPlan, RestartPolicy};
 use devloop_core::plan::workflow::Step;
 use devloop_core::value::Value;
 use devloop_core::view::{Condition, Phase};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 fn server_plan(steps: Vec<Step>, server: ProcessPlan) -> Plan {
     let mut plan = plan(steps);
@@ -206,4 +209,71 @@ fn two_failures_in_a_row_of_its_liveness_restart_a_process() {
     assert_eq!(bench.probed(4, ProbeAnswer::Refused), ["ProcessUnwell", "stop server#1"]);
     bench.exited("server", 1, 0);
     assert_eq!(bench.gone("server", 1), ["ProcessStopped", "start server#2"]);
+}
+
+#[test]
+fn a_start_ends_a_wait_for_a_restart_and_a_stop_cancels_it() {
+    let server = ProcessPlan { restart: RestartPolicy::Always, ..process() };
+    let mut plan = server_plan(vec![Step::StartProcess("server".into())], server);
+    add_workflow(&mut plan, "halt", vec![Step::StopProcess("server".into())], &[]);
+    add_watch(&mut plan, "halt", "halt/");
+    let mut bench = Bench::begun(plan);
+    bench.started("server", 1);
+    bench.exited("server", 1, 1);
+    bench.gone("server", 1);
+    bench.saves(&["src/a"]);
+    assert_eq!(bench.wait_ms(2), ["start server#2"]);
+    assert_eq!(bench.started("server", 2), ["finished main"]);
+    bench.exited("server", 2, 1);
+    bench.gone("server", 2);
+    bench.saves(&["halt/a"]);
+    assert_eq!(bench.wait_ms(60_000), ["finished halt"]);
+    assert_eq!(condition(&bench, "server"), Condition::Down);
+}
+
+#[test]
+fn the_gap_between_attempts_grows_with_the_time_waited_up_to_the_interval() {
+    let server = ProcessPlan { readiness: Some(tcp()), ..process() };
+    let mut bench = Bench::begun(server_plan(Vec::new(), server));
+    bench.started("server", 1);
+    let mut gaps = Vec::new();
+    for task in 1.. {
+        bench.probed(task, ProbeAnswer::Refused);
+        let asked = bench.now;
+        while bench.wait(Duration::from_micros(100)).is_empty() {}
+        gaps.push(bench.now.since(asked));
+        if bench.now > Moment::from_millis(14_000) {
+            break;
+        }
+    }
+    assert_eq!(gaps.first(), Some(&ms(1)));
+    assert!(gaps.is_sorted(), "{gaps:?}");
+    assert!((ms(250)..ms(300)).contains(gaps.last().unwrap()), "{gaps:?}");
+}
+
+#[test]
+fn output_that_was_not_heard_while_devloop_was_suspended_is_no_failure() {
+    let kind = ProbeKind::Output { pattern: Pattern::new(regex::Regex::new("tick").unwrap()) };
+    let liveness = Some(ProbePlan { kind, interval: ms(500), timeout: ms(2000) });
+    let server = ProcessPlan { liveness, restart: RestartPolicy::Always, ..process() };
+    let mut bench = Bench::begun(server_plan(Vec::new(), server));
+    bench.started("server", 1);
+    bench.now = bench.now + ms(60_000);
+    assert_eq!(bench.give(Fact::DeadlineReached), [""; 0]);
+    bench.process("server", 1, ProcessFact::LineMatched(ProbeRole::Liveness));
+    assert_eq!(bench.wait_ms(1999), [""; 0]);
+    assert_eq!(bench.wait_ms(1), ["ProcessUnwell", "stop server#1"]);
+}
+
+#[test]
+fn a_wait_for_a_process_whose_dependency_never_gets_ready_ends() {
+    let depends_on = BTreeSet::from(["db".into()]);
+    let mut plan = server_plan(vec![Step::WaitForProcess("server".into())], ProcessPlan { depends_on, ..process() });
+    add_process(&mut plan, "db", ProcessPlan { readiness: Some(tcp()), ..process() });
+    let mut bench = Bench::begun(plan);
+    bench.started("db", 1);
+    assert_eq!(bench.wait_ms(20_000), ["ProcessNotReady"]);
+    assert_eq!(bench.saves(&["src/a"]), [""; 0]);
+    assert_eq!(bench.wait_ms(20_000), ["failed main: main.[1] wait_for_process: DependencyFailed"]);
+    assert_eq!(bench.probed(1, ProbeAnswer::Well), ["ProcessReady", "start server#1"]);
 }

@@ -21,6 +21,10 @@ const EXEC_GAP_MIN: Duration = Duration::from_millis(20);
 /// The gap grows to this part of the time waited: 2 %.
 const GAP_PART: u32 = 50;
 
+/// A deadline that is missed by more than this means that devloop itself was stopped: lines that came meanwhile have
+/// not been heard yet.
+const SUSPENDED_AFTER: Duration = Duration::from_secs(1);
+
 /// Whose questions these are.
 pub(crate) struct Asked<'a> {
     pub(crate) process: &'a ProcessName,
@@ -148,6 +152,10 @@ impl Probing {
             && *at <= now
         {
             if way(probe) == Way::Line {
+                if now.since(*at) > SUSPENDED_AFTER {
+                    self.liveness = Attempt::Due(now + probe.timeout);
+                    return None;
+                }
                 self.liveness = Attempt::Idle;
                 return self.unwell(format!("no line matched within {} ms", probe.timeout.as_millis()));
             }

@@ -1,17 +1,17 @@
 //! Which wanted run begins when: footprints, order, one waiting run a workflow.
 
-use crate::engine::changes::merge_files;
+use crate::engine::batch::{Files, merge_files};
 use crate::names::{RunId, WorkflowName};
 use crate::plan::Plan;
 use crate::plan::footprint::Footprint;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A run that waits.
 pub(crate) struct WaitingRun {
     pub(crate) id: RunId,
     pub(crate) workflow: WorkflowName,
-    pub(crate) files: BTreeSet<Arc<str>>,
+    pub(crate) files: Files,
     pub(crate) footprint: Arc<Footprint>,
     /// The run before it in its batch; this one begins after that one is over.
     after: Option<RunId>,
@@ -33,20 +33,14 @@ pub(crate) struct Admission {
 
 impl Admission {
     /// Adds files to the waiting run of a workflow, if there is one.
-    pub(crate) fn merge(&mut self, workflow: &WorkflowName, files: &mut BTreeSet<Arc<str>>) -> Option<RunId> {
+    pub(crate) fn merge(&mut self, workflow: &WorkflowName, files: &mut Files) -> Option<RunId> {
         let run = self.waiting.iter_mut().find(|run| run.workflow == *workflow)?;
         merge_files(&mut run.files, std::mem::take(files));
         Some(run.id)
     }
 
     /// A new run waits. An edge always leads to an earlier run, so there is no cycle.
-    pub(crate) fn wait(
-        &mut self,
-        plan: &Plan,
-        workflow: &WorkflowName,
-        files: BTreeSet<Arc<str>>,
-        after: Option<RunId>,
-    ) -> RunId {
+    pub(crate) fn wait(&mut self, plan: &Plan, workflow: &WorkflowName, files: Files, after: Option<RunId>) -> RunId {
         self.last_id = self.last_id.next();
         let footprint =
             self.footprints.entry(workflow.clone()).or_insert_with(|| Arc::new(Footprint::of(plan, workflow)));
