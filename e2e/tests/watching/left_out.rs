@@ -86,6 +86,6 @@ fn a_path_that_ignore_matches_does_not_belong_to_its_group() {
     let project = recording("[watch.all]\npaths = [\"src/\"]\nignore = [\"**/*.tmp\", \"src/out/\"]\n");
     let mut session = project.run_watching();
     project.file("src/a.tmp", "").file("src/deep/b.tmp", "").file("src/out/c.rs", "").file("src/d.rs", "");
-    assert_eq!(files_of(&project.runs_of_all()), ["src/d.rs"]);
+    assert_eq!(files_of(&project.runs_of_all()), ["src/d.rs", "src/deep"]);
     assert!(session.stop().success());
 }

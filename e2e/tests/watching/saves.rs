@@ -154,7 +154,7 @@ fn new_files_removed_files_new_names_and_new_times_count() {
     let file = project.path("src/file");
     let next = |what: &str, told: &[&str]| {
         let before = project.runs().len();
-        crate::saves::change(&project, what);
+        change(&project, what);
         let runs = project.runs_of_all();
         let files = e2e::recording::files_of(&runs[before..]);
         assert_eq!(files, told, "{what}: {:?}", &runs[before..]);
