@@ -179,7 +179,7 @@ impl Tree {
                 return;
             }
         }
-        out.touch(path, TouchKind::Settled);
+        out.touch_folder(path, TouchKind::Settled);
         self.survey(eyes, path, Look::Fresh, out);
     }
 
@@ -338,7 +338,7 @@ impl Tree {
             let look = if is_known || meeting.look == Look::First { meeting.look } else { Look::Fresh };
             if let Some(visit) = self.child(folder, &path, kind == Kind::Link, look) {
                 if look == Look::Fresh {
-                    out.touch(&path, TouchKind::Found);
+                    out.touch_folder(&path, TouchKind::Found);
                 }
                 ahead.push(visit);
             }
@@ -423,7 +423,7 @@ impl Tree {
                 }
             }
             if let Some(out) = out.as_deref_mut() {
-                out.touch(&path, TouchKind::Settled);
+                out.touch_folder(&path, TouchKind::Settled);
             }
         }
     }
