@@ -108,7 +108,7 @@ fn waiting_for_a_process_whose_dependency_is_late_fails() {
     let readiness = ProbePlan {
         kind: ProbeKind::StateKey { key: "never".into() },
         interval: Duration::from_millis(500),
-        timeout: Duration::from_millis(1000),
+        timeout: Duration::from_secs(1),
     };
     let plan = Planned::new()
         .process("db", |db| db.readiness = Some(readiness))
