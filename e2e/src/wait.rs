@@ -1,0 +1,109 @@
+//! Waiting for conditions, and facts about processes that are not ours.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up on it. Generous: it is only reached when something is broken.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits until a question has an answer.
+///
+/// # Panics
+/// When there is none after [`DEADLINE`].
+pub fn until<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = question() {
+            return answer;
+        }
+        assert!(began.elapsed() < DEADLINE, "gave up waiting: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until a file holds a text that a question accepts, and gives it back.
+pub fn file(path: &Path, accepts: impl Fn(&str) -> bool) -> String {
+    until(&format!("{} holds what it should (it holds {:?})", path.display(), std::fs::read_to_string(path)), || {
+        std::fs::read_to_string(path).ok().filter(|text| accepts(text))
+    })
+}
+
+/// Waits until a file has at least this many lines, and gives them back.
+pub fn lines(path: &Path, count: usize) -> Vec<String> {
+    file(path, |text| text.lines().count() >= count).lines().map(str::to_owned).collect()
+}
+
+/// Whether a process exists and is no zombie.
+pub fn is_alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])))
+}
+
+/// Waits until a process is gone.
+pub fn gone(pid: u32) {
+    until(&format!("process {pid} is gone"), || (!is_alive(pid)).then_some(()));
+}
+
+/// Waits until a file holds a pid.
+pub fn pid(path: &Path) -> u32 {
+    until(&format!("{} holds a pid", path.display()), || std::fs::read_to_string(path).ok()?.trim().parse().ok())
+}
+
+/// A loopback port that nobody listens on, never the same twice, and none that the system gives to somebody else in
+/// passing (`ip_local_port_range` in ip(7) begins at 32768).
+pub fn free_port() -> u16 {
+    const FIRST: u32 = 12_000;
+    const PORTS: u32 = 20_000;
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(211).wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(FIRST + number).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// The body of a GET, if the server answers with 200.
+pub fn get(address: &str, path: &str) -> Option<String> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
+}
+
+/// Waits until nothing is left of the sessions of a project: no process has its `DEVLOOP_ROOT` or works in its folder.
+pub fn nothing_left(root: &Path) {
+    let began = Instant::now();
+    loop {
+        let left = left_of(root);
+        if left.is_empty() {
+            return;
+        }
+        assert!(began.elapsed() < DEADLINE, "something is left of {}: {left:?}", root.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Processes that belong to the sessions of a project, each with its command line.
+pub fn left_of(root: &Path) -> Vec<String> {
+    let variable = format!("DEVLOOP_ROOT={}\0", root.display());
+    let mut left = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        let has_variable = environment.windows(variable.len()).any(|part| part == variable.as_bytes());
+        let works_there = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(root));
+        if pid != std::process::id() && (has_variable || works_there) && is_alive(pid) {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            left.push(format!("{pid} {}", String::from_utf8_lossy(&command).replace('\0', " ")));
+        }
+    }
+    left
+}

@@ -1,0 +1,337 @@
+//! One child's two pipes: reading them, making lines of them, and telling what was found.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::filter::{self, Look};
+use super::label::Label;
+use super::lines::{BREAK_MARK, Line, Lines};
+use super::rules::Search;
+use super::sinks::{Place, Sinks};
+use super::{BodyStyle, CAPTURE_MAX, ChildStreams, Drained, Heard, SILENCE, StreamsId};
+
+/// How long words about one child are gathered after one was told.
+const TELLING_GAP: Duration = Duration::from_millis(5);
+
+/// Bytes read in one go that make a child loud. Its pipe then grows to `GROWN`: children that say little cost the user no
+/// pipe memory, which the system limits (`pipe-user-pages-soft`, pipe(7)).
+const LOUD: usize = 32 * 1024;
+
+/// How long a loud child's grown pipe is left to fill, so that bytes are moved in few large pieces instead of a switch
+/// between threads for each small one. The child does not wait unless it writes 2 GB/s.
+const REST: Duration = Duration::from_micros(500);
+
+/// Which of a child's streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Stdout,
+    Stderr,
+}
+
+impl Side {
+    pub(super) const BOTH: [Self; 2] = [Self::Stdout, Self::Stderr];
+
+    fn place(self) -> Place {
+        match self {
+            Self::Stdout => Place::Stdout,
+            Self::Stderr => Place::Stderr,
+        }
+    }
+}
+
+/// What comes next in a stream.
+#[derive(Clone, Copy)]
+enum Next<'a> {
+    Bytes(&'a [u8]),
+    Silence,
+    End,
+}
+
+struct Stream {
+    pipe: OwnedFd,
+    lines: Lines,
+    /// When the unfinished line is shown.
+    show_at: Option<Instant>,
+    /// Until when a loud child fills its pipe.
+    rest_until: Option<Instant>,
+    /// Bytes read since the last rest.
+    streak: usize,
+    size: Size,
+}
+
+/// What is known of a pipe's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    AsMade,
+    Grown,
+    /// The system allows no more.
+    Fixed,
+}
+
+/// How a child's lines are made.
+struct Body {
+    label: Label,
+    inherit: bool,
+    dim: bool,
+    raw: bool,
+}
+
+/// One start of one child.
+pub(super) struct Child {
+    pub(super) id: StreamsId,
+    streams: [Option<Stream>; 2],
+    body: Body,
+    search: Search,
+    captured: Option<Vec<u8>>,
+    overflowed: bool,
+    heard: Box<dyn Fn(Heard) + Send>,
+    told_at: Option<Instant>,
+    drained: bool,
+}
+
+impl Child {
+    pub(super) fn new(id: StreamsId, streams: ChildStreams) -> Self {
+        let open = |pipe: OwnedFd| {
+            // The read end is ours alone; where this fails, a read waits only for bytes that `poll` has promised.
+            let _ = rustix::io::ioctl_fionbio(&pipe, true);
+            Some(Stream {
+                pipe,
+                lines: Lines::default(),
+                show_at: None,
+                rest_until: None,
+                streak: 0,
+                size: Size::AsMade,
+            })
+        };
+        Self {
+            id,
+            streams: [open(streams.stdout), open(streams.stderr)],
+            body: Body {
+                label: Label::new(&streams.label),
+                inherit: streams.inherit,
+                dim: streams.style == BodyStyle::Dim,
+                raw: streams.raw,
+            },
+            search: Search::new(streams.rules, streams.patterns),
+            captured: streams.capture.then(Vec::new),
+            overflowed: false,
+            heard: streams.heard,
+            told_at: None,
+            drained: false,
+        }
+    }
+
+    /// The command is dead and was answered for; descendants may still write.
+    pub(super) fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// Nothing more can come of it.
+    pub(super) fn is_over(&self) -> bool {
+        self.drained && self.streams.iter().all(Option::is_none)
+    }
+
+    /// The pipe, while it is open, not left to fill, and every file that its lines go to has room.
+    pub(super) fn wanted(&self, side: Side, sinks: &Sinks) -> Option<&OwnedFd> {
+        let stream = self.streams[side as usize].as_ref().filter(|stream| stream.rest_until.is_none())?;
+        let has_room = sinks.has_room(Place::Log) && (!self.body.inherit || sinks.has_room(side.place()));
+        has_room.then_some(&stream.pipe)
+    }
+
+    /// The next moment at which `tick` has something to do.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let tell_at = self.told_at.filter(|_| self.search.has_found()).map(|at| at + TELLING_GAP);
+        let streams = self.streams.iter().flatten();
+        streams.flat_map(|stream| [stream.show_at, stream.rest_until]).flatten().chain(tell_at).min()
+    }
+
+    /// Does what is due: shows lines whose stream is silent, tells what was gathered.
+    pub(super) fn tick(&mut self, now: Instant, sinks: &mut Sinks) {
+        for side in Side::BOTH {
+            let Some(stream) = &mut self.streams[side as usize] else { continue };
+            stream.rest_until = stream.rest_until.filter(|until| *until > now);
+            if stream.show_at.take_if(|at| *at <= now).is_none() {
+                continue;
+            }
+            if rustix::io::ioctl_fionread(&stream.pipe).unwrap_or(0) > 0 {
+                // Not silent: it waits for room in a file, and its line would be torn.
+                stream.show_at = Some(now + SILENCE);
+            } else {
+                self.advance(side, Next::Silence, sinks);
+            }
+        }
+        self.tell(now);
+    }
+
+    /// Reads once; answers the number of bytes, none at the end, nothing when the pipe is empty.
+    pub(super) fn read(&mut self, side: Side, buffer: &mut [u8], sinks: &mut Sinks) -> Option<usize> {
+        let stream = self.streams[side as usize].as_mut()?;
+        let count = match rustix::io::read(&stream.pipe, &mut *buffer) {
+            Ok(count) => count,
+            Err(Errno::AGAIN | Errno::INTR) => return None,
+            // A pipe that cannot be read has ended.
+            Err(_) => 0,
+        };
+        if count == 0 {
+            self.advance(side, Next::End, sinks);
+            self.streams[side as usize] = None;
+            return Some(0);
+        }
+        if side == Side::Stdout
+            && let Some(captured) = &mut self.captured
+        {
+            let fits = count.min(CAPTURE_MAX - captured.len());
+            captured.extend_from_slice(&buffer[..fits]);
+            self.overflowed |= fits < count;
+        }
+        self.advance(side, Next::Bytes(&buffer[..count]), sinks);
+        let now = Instant::now();
+        if let Some(stream) = &mut self.streams[side as usize] {
+            stream.show_at = stream.lines.has_unseen().then(|| now + SILENCE);
+            stream.pace(count, count == buffer.len(), now);
+        }
+        self.tell(now);
+        Some(count)
+    }
+
+    /// Reads what is in the pipes now, as much as a dead child can have left there, and shows the unfinished lines.
+    pub(super) fn read_all(&mut self, buffer: &mut [u8], sinks: &mut Sinks) {
+        for side in Side::BOTH {
+            let Some(stream) = &self.streams[side as usize] else { continue };
+            let mut left = rustix::io::ioctl_fionread(&stream.pipe).unwrap_or(0);
+            while left > 0 {
+                let most = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+                match self.read(side, &mut buffer[..most], sinks) {
+                    Some(count) if count > 0 => left = left.saturating_sub(count as u64),
+                    _ => break,
+                }
+            }
+            self.advance(side, Next::End, sinks);
+        }
+    }
+
+    /// After `read_all`: tells what is left to tell and gives the captured bytes away. From here on nothing is searched.
+    pub(super) fn settle(&mut self) -> Drained {
+        if !self.drained {
+            self.search.take(&self.heard);
+            self.search = Search::new(Vec::new(), Vec::new());
+            self.drained = true;
+        }
+        Drained { captured: self.captured.take(), overflowed: self.overflowed }
+    }
+
+    fn tell(&mut self, now: Instant) {
+        if self.search.has_found() && self.told_at.is_none_or(|at| now >= at + TELLING_GAP) {
+            self.search.take(&self.heard);
+            self.told_at = Some(now);
+        }
+    }
+
+    fn advance(&mut self, side: Side, next: Next<'_>, sinks: &mut Sinks) {
+        let Some(stream) = &mut self.streams[side as usize] else { return };
+        let place = side.place();
+        let shown = self.body.inherit.then(|| sinks.buffer());
+        let logged = sinks.has(Place::Log).then(|| sinks.buffer());
+        let mut batch = Batch::new(shown, logged, sinks.has_colours(place));
+        let search = &mut self.search;
+        let mut each = |line: Line<'_>| {
+            batch.add(&self.body, line);
+            search.look(line);
+        };
+        match next {
+            Next::Bytes(bytes) => stream.lines.feed(bytes, &mut each),
+            Next::Silence => stream.lines.silent(&mut each),
+            Next::End => {
+                stream.lines.end(&mut each);
+                stream.show_at = None;
+            }
+        }
+        batch.part();
+        if let Some(shown) = batch.shown {
+            sinks.hand_over(place, shown);
+        }
+        if let Some(logged) = batch.logged {
+            sinks.hand_over(Place::Log, logged);
+        }
+    }
+}
+
+impl Stream {
+    /// After a read: decides whether the pipe is left alone for a moment. `more` says that there may be bytes left in it.
+    fn pace(&mut self, count: usize, more: bool, now: Instant) {
+        self.streak += count;
+        if more {
+            return;
+        }
+        let is_loud = std::mem::take(&mut self.streak) >= LOUD;
+        if is_loud && self.size == Size::AsMade {
+            self.size = grow(&self.pipe);
+        }
+        self.rest_until = (is_loud && self.size == Size::Grown).then(|| now + REST);
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn grow(pipe: &OwnedFd) -> Size {
+    const GROWN: usize = 1024 * 1024;
+    // Refused above the user's limit.
+    if rustix::pipe::fcntl_setpipe_size(pipe, GROWN).is_ok() { Size::Grown } else { Size::Fixed }
+}
+
+/// Other systems grow their pipes themselves, or not at all.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn grow(_pipe: &OwnedFd) -> Size {
+    Size::Fixed
+}
+
+/// The lines of one read, for the stream and for the log.
+struct Batch {
+    shown: Option<Vec<u8>>,
+    logged: Option<Vec<u8>>,
+    colours: bool,
+    /// So far the stream gets what the log gets, which then is made once and copied as a whole.
+    same: bool,
+}
+
+impl Batch {
+    fn new(shown: Option<Vec<u8>>, logged: Option<Vec<u8>>, colours: bool) -> Self {
+        let same = !colours && shown.is_some() && logged.is_some();
+        Self { shown, logged, colours, same }
+    }
+
+    fn add(&mut self, body: &Body, line: Line<'_>) {
+        let text = line.unseen();
+        if self.same && !body.raw && !filter::is_printable(text) {
+            self.part();
+        }
+        let mark = if line.broken { BREAK_MARK.as_bytes() } else { b"" };
+        if let Some(out) = &mut self.logged {
+            out.extend_from_slice(body.label.bytes(false));
+            out.extend_from_slice(text);
+            out.extend_from_slice(mark);
+            out.push(b'\n');
+        }
+        if let Some(out) = &mut self.shown
+            && !self.same
+        {
+            out.extend_from_slice(body.label.bytes(self.colours));
+            if body.raw {
+                out.extend_from_slice(text);
+            } else {
+                filter::show(text, Look { colours: self.colours, dim: body.dim }, out);
+            }
+            out.extend_from_slice(mark);
+            out.push(b'\n');
+        }
+    }
+
+    /// From here on the stream gets lines of its own.
+    fn part(&mut self) {
+        if let (true, Some(shown), Some(logged)) = (self.same, &mut self.shown, &self.logged) {
+            shown.extend_from_slice(logged);
+        }
+        self.same = false;
+    }
+}

@@ -1,0 +1,211 @@
+//! Where finished lines go: stdout, stderr and the session log, each distinct file with its own queue.
+//!
+//! A file that fails costs one warning: in the log for stdout and stderr, on stderr for the log. The log stops at its
+//! limit with a line that says so.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use super::inbox::Inbox;
+use super::writer::{self, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
+use super::{OwnLine, SinkOptions, Warning};
+
+/// One of the three destinations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Stdout,
+    Stderr,
+    Log,
+}
+
+struct Sink {
+    queue: Arc<Queue>,
+    /// As warnings name it.
+    name: &'static str,
+    /// Lines that were dropped since this was last told.
+    lost: usize,
+}
+
+/// All destinations.
+pub(super) struct Sinks {
+    files: Vec<Sink>,
+    stdout: usize,
+    stderr: usize,
+    log: Option<usize>,
+    /// Bytes that the log still takes before its last line.
+    log_left: u64,
+    log_last: Vec<u8>,
+    stdout_colours: bool,
+    stderr_colours: bool,
+    warning: Warning,
+    /// Empty buffers, so that a batch costs no allocation.
+    spares: Vec<Vec<u8>>,
+}
+
+impl Sinks {
+    /// Starts a writer for each distinct file.
+    pub(super) fn open(options: SinkOptions, inbox: &Arc<Inbox>) -> io::Result<Self> {
+        let mut sinks = Vec::new();
+        let mut add = |file: OwnedFd, name| -> io::Result<usize> {
+            let index = sinks.len();
+            sinks.push(Sink { queue: writer::start(index, file, Arc::clone(inbox))?, name, lost: 0 });
+            Ok(index)
+        };
+        let (stdout, stderr) = if is_same_file(&options.stdout, &options.stderr) {
+            let both = add(options.stdout, "stdout and stderr")?;
+            (both, both)
+        } else {
+            (add(options.stdout, "stdout")?, add(options.stderr, "stderr")?)
+        };
+        let mut log = None;
+        let mut log_left = options.log_bytes_max;
+        let log_last = (options.warning)("the session log has reached its limit: nothing more is written to it");
+        if let Some(file) = options.log {
+            let there = file.metadata()?.len();
+            log_left = log_left.saturating_sub(there).saturating_sub(log_last.len() as u64);
+            log = Some(add(file.into(), "the session log")?);
+        }
+        Ok(Self {
+            files: sinks,
+            stdout,
+            stderr,
+            log,
+            log_left,
+            log_last,
+            stdout_colours: options.stdout_colours,
+            stderr_colours: options.stderr_colours,
+            warning: options.warning,
+            spares: Vec::new(),
+        })
+    }
+
+    /// All queues, for whoever waits until they are written.
+    pub(super) fn queues(&self) -> Vec<Arc<Queue>> {
+        self.files.iter().map(|sink| Arc::clone(&sink.queue)).collect()
+    }
+
+    /// Whether child lines to that place show colours.
+    pub(super) fn has_colours(&self, place: Place) -> bool {
+        match place {
+            Place::Stdout => self.stdout_colours,
+            Place::Stderr => self.stderr_colours,
+            Place::Log => false,
+        }
+    }
+
+    /// Whether lines to that place are of any use.
+    pub(super) fn has(&self, place: Place) -> bool {
+        self.index(place).is_some()
+    }
+
+    /// Whether the place takes more from children; when not, the reader is woken once it does.
+    pub(super) fn has_room(&self, place: Place) -> bool {
+        self.index(place).is_none_or(|index| self.files[index].queue.has_room())
+    }
+
+    /// An empty buffer for a batch of lines.
+    pub(super) fn buffer(&mut self) -> Vec<u8> {
+        self.spares.pop().unwrap_or_default()
+    }
+
+    /// Hands finished lines of a child over. All of a child's bytes pass here, last before they are written: the one
+    /// place to mask what must not be seen.
+    pub(super) fn hand_over(&mut self, place: Place, batch: Vec<u8>) {
+        self.push(place, batch, Whose::Child);
+    }
+
+    /// Writes a line of devloop's own.
+    pub(super) fn own_line(&mut self, line: OwnLine) {
+        self.own(Place::Stderr, line.stderr);
+        self.own(Place::Log, line.log);
+    }
+
+    /// A writer has given its file up.
+    pub(super) fn failed(&mut self, sink: usize, error: &io::Error) {
+        let name = self.files[sink].name;
+        let is_log = self.log == Some(sink);
+        let warning = (self.warning)(&format!("cannot write to {name}: {error}; nothing more is written to it"));
+        if is_log {
+            self.log = None;
+            self.own(Place::Stderr, warning);
+        } else {
+            self.own(Place::Log, warning);
+        }
+    }
+
+    /// Says how many lines were dropped, where there is room again to say it, or at the end, in any case.
+    pub(super) fn tell_lost(&mut self, at_the_end: bool) {
+        for index in 0..self.files.len() {
+            let sink = &mut self.files[index];
+            if sink.lost == 0 || !(sink.queue.has_room() || at_the_end) {
+                continue;
+            }
+            let lost = std::mem::take(&mut sink.lost);
+            let words = format!("{lost} lines are missing in {}: it took nothing for too long", sink.name);
+            let warning = (self.warning)(&words);
+            // stdout is the children's alone.
+            let place = if self.log == Some(index) { Place::Log } else { Place::Stderr };
+            // Under the larger limit: the smaller one may be why there is something to tell.
+            self.push(place, warning, Whose::Child);
+        }
+    }
+
+    fn keep(&mut self, spare: Vec<u8>) {
+        if self.spares.len() < SPARES_MAX && spare.capacity() <= SPARE_BYTES_MAX {
+            self.spares.push(spare);
+        }
+    }
+
+    fn own(&mut self, place: Place, mut line: Vec<u8>) {
+        if !line.is_empty() && !line.ends_with(b"\n") {
+            line.push(b'\n');
+        }
+        self.push(place, line, Whose::Own);
+    }
+
+    fn index(&self, place: Place) -> Option<usize> {
+        match place {
+            Place::Stdout => Some(self.stdout),
+            Place::Stderr => Some(self.stderr),
+            Place::Log => self.log,
+        }
+    }
+
+    fn push(&mut self, place: Place, mut batch: Vec<u8>, whose: Whose) {
+        let Some(index) = self.index(place) else { return };
+        if batch.is_empty() {
+            self.keep(batch);
+            return;
+        }
+        if place == Place::Log && !self.fits_log(&mut batch) {
+            self.log = None;
+        }
+        let sink = &mut self.files[index];
+        match sink.queue.push(batch, whose) {
+            Ok(spare) => self.keep(spare),
+            Err(refused) => sink.lost += memchr::memchr_iter(b'\n', &refused).count(),
+        }
+    }
+
+    /// Whether the log takes the batch; when not, the batch is cut after the last line that fits, with the log's last
+    /// line behind it.
+    fn fits_log(&mut self, batch: &mut Vec<u8>) -> bool {
+        if let Some(left) = self.log_left.checked_sub(batch.len() as u64) {
+            self.log_left = left;
+            return true;
+        }
+        let fits = usize::try_from(self.log_left).map_or(batch.len(), |left| left.min(batch.len()));
+        batch.truncate(memchr::memrchr(b'\n', &batch[..fits]).map_or(0, |at| at + 1));
+        batch.extend_from_slice(&self.log_last);
+        false
+    }
+}
+
+/// Whether both are one terminal, pipe or file: then one queue keeps their order.
+fn is_same_file(a: &impl AsFd, b: &impl AsFd) -> bool {
+    match (rustix::fs::fstat(a), rustix::fs::fstat(b)) {
+        (Ok(a), Ok(b)) => (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino),
+        _ => false,
+    }
+}

@@ -1,0 +1,229 @@
+//! One thread a file: takes finished lines from a bounded queue and writes them, waiting for the file as long as it takes.
+//!
+//! The blocking mode of the file is never changed, since others share it; where someone else made it non-blocking, the
+//! thread waits in `poll`. After an error the file is left alone: its lines are taken and dropped.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use super::inbox::{Command, Inbox};
+
+/// Bytes that may wait for the file before pipes are no longer read.
+const QUEUE_MAX: usize = 1024 * 1024;
+
+/// Bytes of dead children that may wait for the file beyond that, when it is stalled while children come and go.
+const DRAINED_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of devloop's own lines that may wait.
+const OWN_MAX: usize = 4 * 1024 * 1024;
+
+/// Chunks up to this many bytes together are written in one go; also the step in which a file that can stall is written.
+const STEP: usize = 64 * 1024;
+
+/// Empty buffers kept, and the largest that is.
+pub(super) const SPARES_MAX: usize = 4;
+pub(super) const SPARE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Whose lines they are: the two have separate limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Child,
+    Own,
+}
+
+#[derive(Default)]
+struct Chunk {
+    bytes: Vec<u8>,
+    own: usize,
+}
+
+#[derive(Default)]
+struct State {
+    chunks: VecDeque<Chunk>,
+    /// Bytes in `chunks` and in the writer's hands.
+    queued: usize,
+    /// How many of them are devloop's own.
+    own: usize,
+    spares: Vec<Vec<u8>>,
+    /// The writer sleeps until it is told of more.
+    asleep: bool,
+    broken: bool,
+    closed: bool,
+}
+
+/// What waits for one file.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    emptied: Condvar,
+    reader_waits: AtomicBool,
+    written: AtomicU64,
+}
+
+/// Starts the thread that writes to `file`; `sink` is the number under which it tells the inbox of a failure.
+pub(super) fn start(sink: usize, file: OwnedFd, inbox: Arc<Inbox>) -> io::Result<Arc<Queue>> {
+    let queue = Arc::new(Queue {
+        state: Mutex::default(),
+        filled: Condvar::new(),
+        emptied: Condvar::new(),
+        reader_waits: AtomicBool::new(false),
+        written: AtomicU64::new(0),
+    });
+    let shared = Arc::clone(&queue);
+    thread::Builder::new().name("devloop-write".to_owned()).spawn(move || shared.write(sink, &file, &inbox))?;
+    Ok(queue)
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts whole lines behind the others and gives an empty buffer back, or the lines themselves when too much waits
+    /// already. A broken file takes everything.
+    pub(super) fn push(&self, mut bytes: Vec<u8>, whose: Whose) -> Result<Vec<u8>, Vec<u8>> {
+        let mut state = self.lock();
+        if state.broken || state.closed || bytes.is_empty() {
+            bytes.clear();
+            return Ok(bytes);
+        }
+        let length = bytes.len();
+        let own = if whose == Whose::Own { length } else { 0 };
+        let is_full = match whose {
+            Whose::Own => state.own + own > OWN_MAX,
+            Whose::Child => state.queued > DRAINED_MAX,
+        };
+        if is_full {
+            return Err(bytes);
+        }
+        state.queued += length;
+        state.own += own;
+        let spare = match state.chunks.back_mut() {
+            Some(last) if last.bytes.len() + length <= STEP => {
+                last.bytes.extend_from_slice(&bytes);
+                last.own += own;
+                bytes.clear();
+                bytes
+            }
+            _ => {
+                state.chunks.push_back(Chunk { bytes, own });
+                state.spares.pop().unwrap_or_default()
+            }
+        };
+        // Waking who is awake would be a system call for nothing.
+        let was_asleep = std::mem::take(&mut state.asleep);
+        drop(state);
+        if was_asleep {
+            self.filled.notify_one();
+        }
+        Ok(spare)
+    }
+
+    /// Whether children may write more. When not, the reader is woken as soon as they may.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.lock();
+        let has_room = state.queued < QUEUE_MAX;
+        if !has_room {
+            self.reader_waits.store(true, Ordering::Relaxed);
+        }
+        has_room
+    }
+
+    /// Waits until nothing is queued; gives up when nothing was written for `within`, or after ten times that.
+    pub(super) fn wait_until_written(&self, within: Duration) -> bool {
+        let latest = Instant::now() + within * 10;
+        let mut state = self.lock();
+        while state.queued > 0 {
+            let before = self.written.load(Ordering::Relaxed);
+            let (after, timeout) = self.emptied.wait_timeout(state, within).unwrap_or_else(PoisonError::into_inner);
+            state = after;
+            let is_stalled = timeout.timed_out() && before == self.written.load(Ordering::Relaxed);
+            if state.queued > 0 && (is_stalled || Instant::now() >= latest) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Ends the thread once it has written what is queued.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    fn write(&self, sink: usize, file: &OwnedFd, inbox: &Inbox) {
+        let is_regular = rustix::fs::fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
+        while let Some(mut chunk) = self.next_chunk() {
+            let length = chunk.bytes.len();
+            let step = if is_regular { length } else { STEP };
+            let outcome = chunk.bytes.chunks(step).try_for_each(|part| self.write_all(file, part));
+            chunk.bytes.clear();
+            let mut state = self.lock();
+            state.queued -= length;
+            state.own -= chunk.own;
+            if outcome.is_err() {
+                state.broken = true;
+                let dropped = std::mem::take(&mut state.chunks);
+                state.queued -= dropped.iter().map(|chunk| chunk.bytes.len()).sum::<usize>();
+                state.own = 0;
+            }
+            if state.spares.len() < SPARES_MAX && chunk.bytes.capacity() <= SPARE_BYTES_MAX {
+                state.spares.push(chunk.bytes);
+            }
+            let (is_empty, has_room) = (state.queued == 0, state.queued <= QUEUE_MAX / 2);
+            if let Err(error) = outcome {
+                // Before anyone can see the queue empty: who waits for that asks the reader next, behind this.
+                inbox.send(Command::Failed { sink, error });
+            }
+            drop(state);
+            if is_empty {
+                self.emptied.notify_all();
+            }
+            if has_room && self.reader_waits.swap(false, Ordering::Relaxed) {
+                inbox.wake();
+            }
+        }
+    }
+
+    fn next_chunk(&self) -> Option<Chunk> {
+        let mut state = self.lock();
+        loop {
+            if let Some(chunk) = state.chunks.pop_front() {
+                return Some(chunk);
+            }
+            if state.closed {
+                return None;
+            }
+            state.asleep = true;
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn write_all(&self, file: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match rustix::io::write(file, bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    self.written.fetch_add(count as u64, Ordering::Relaxed);
+                    bytes = &bytes[count..];
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => match poll(&mut [PollFd::new(file, PollFlags::OUT)], None) {
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                },
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! Systems without inotify: `notify` gives hints of where something happened, and a comparison says what.
+//!
+//! Hints are not trusted for more than a place: the system merges events, tells them late, and tells modes too.
+
+use super::batch::Batch;
+use super::stamps::Status;
+use super::targets::Cover;
+use super::tree::{Eyes, Look, Relative, Seen, Tree, name_of};
+use devloop_core::fact::TouchKind;
+use std::io;
+use std::path::Path;
+
+/// The system tells about root as a whole, so a folder needs no watch of its own.
+pub(super) struct Told;
+
+impl Eyes for Told {
+    fn watch(&mut self, at: &Path, _: &Relative, _: Cover, follow: bool) -> io::Result<Seen> {
+        let is_folder = at.is_dir() && (follow || !at.is_symlink());
+        if is_folder { Ok(Seen { watch: None, polled: false }) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    fn unwatch(&mut self, _: i32, _: &[u8]) {}
+}
+
+/// Compares what is at a path, relative to root, with what was last seen there.
+pub(super) fn look(tree: &mut Tree, path: &[u8], batch: &mut Batch) {
+    let at = tree.at(path);
+    let is_folder = at.is_dir() && (!at.is_symlink() || tree.follows(path));
+    if tree.has(path) && !is_folder {
+        return tree.vanished(&mut Told, path, batch);
+    }
+    if is_folder {
+        if tree.has(path) {
+            tree.survey(&mut Told, path, Look::Again { since: i128::MAX }, batch);
+        } else {
+            tree.appeared(&mut Told, path, batch);
+        }
+        while tree.stamp_some() {}
+        return;
+    }
+    let found = Status::of(&at).ok().filter(|status| status.is_file || status.is_link);
+    if name_of(path) == b".gitignore" {
+        tree.survey(&mut Told, b"", Look::First, batch);
+    }
+    if found.map(|status| status.stamp()) != tree.stamp(path) && batch.touch(path, TouchKind::Settled) {
+        if found.is_some() { tree.restamp(path) } else { tree.forget(path) }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) use thread::run;
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod thread {
+    use super::super::{Heard, Post, polling};
+    use super::*;
+    use notify::{Event, RecursiveMode, Watcher as _};
+    use std::io::{PipeReader, Read};
+    use std::os::unix::ffi::OsStrExt;
+    use std::sync::mpsc::{Receiver, channel};
+
+    /// What the thread waits for.
+    enum Word {
+        Hint(notify::Result<Event>),
+        Ended,
+    }
+
+    /// Runs until the other end of `ended` is closed; compares at intervals if the system refuses to tell.
+    pub(in super::super) fn run(post: Post, ended: &PipeReader) {
+        let (sender, hints) = channel();
+        let hint = sender.clone();
+        let watcher = notify::recommended_watcher(move |event| {
+            let _ = hint.send(Word::Hint(event));
+        });
+        let watching = watcher.and_then(|mut watcher| {
+            watcher.watch(&post.root, RecursiveMode::Recursive)?;
+            Ok(watcher)
+        });
+        let (Ok(_watcher), Ok(mut end)) = (watching, ended.try_clone()) else { return polling::run(post, ended) };
+        std::thread::spawn(move || {
+            let _ = end.read(&mut [0]);
+            let _ = sender.send(Word::Ended);
+        });
+        listen(post, &hints);
+    }
+
+    fn listen(post: Post, hints: &Receiver<Word>) {
+        let mut tree = Tree::new(&post.plan, post.root, post.own.clone());
+        let mut batch = Batch::new(&post.plan, post.own);
+        tree.survey(&mut Told, b"", Look::First, &mut batch);
+        while tree.stamp_some() {}
+        (post.heard)(Heard::Began);
+        while let Ok(first) = hints.recv() {
+            for told in std::iter::once(first).chain(hints.try_iter()) {
+                match told {
+                    Word::Ended => return,
+                    Word::Hint(Ok(event)) if !event.need_rescan() => {
+                        for path in &event.paths {
+                            if let Ok(path) = path.strip_prefix(tree.root().to_owned()) {
+                                look(&mut tree, path.as_os_str().as_bytes(), &mut batch);
+                            }
+                        }
+                    }
+                    Word::Hint(_) => look(&mut tree, b"", &mut batch),
+                }
+            }
+            for trouble in tree.troubles() {
+                (post.heard)(Heard::Trouble(trouble));
+            }
+            let touches = batch.take();
+            if !touches.is_empty() {
+                (post.heard)(Heard::Touched(touches));
+            }
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! The thread on Linux: waits for inotify, turns its events into touches, compares where events are missing.
+//!
+//! What an event means is decided here:
+//! - `IN_MODIFY` and the creation of a file say that someone writes; `IN_CLOSE_WRITE` after either says it is whole.
+//! - `IN_CLOSE_WRITE` alone (opened for writing, nothing written, or written through a mapping) and `IN_ATTRIB`
+//!   (`touch`, but also `chmod`) count only if mtime, size or inode differ from what was last seen.
+//! - A name that appears for a file that nobody will close (a hard link, `linkat` of an `O_TMPFILE`) is whole when it
+//!   has more than one link, or content that nobody goes on writing for [`LINKED_WAIT`]; a symlink is whole at once.
+
+use super::batch::Batch;
+use super::inotify::{self, Event, Events, Inotify};
+use super::stamps::{Stamp, Status, wall_clock};
+use super::targets::is_below;
+use super::tree::{Look, Relative, Tree, join, name_of};
+use super::{Ears, Heard, Post, WatcherTrouble, polling};
+use devloop_core::fact::TouchKind;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::ReadFlags;
+use std::collections::{HashMap, HashSet};
+use std::io::PipeReader;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long a new file with content may stay without a write before it counts as linked, not written.
+const LINKED_WAIT: Duration = Duration::from_millis(2);
+
+/// How often a lost root is looked for.
+const ROOT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long the queue is read again and again before what was heard is sent.
+const ROUND_TIME: Duration = Duration::from_millis(5);
+
+/// How long the start may take to look at files; the rest are looked at afterwards.
+const STAMP_TIME: Duration = Duration::from_millis(3);
+
+/// After so many turns with hardly a pause between them, a burst is on, and events are let come together.
+const BURST_TURNS: u32 = 16;
+
+/// The longest pause inside a burst.
+const BURST_PAUSE: Duration = Duration::from_millis(2);
+
+/// How long events are let come together in a burst. A single save never waits for this.
+const BURST_WAIT: Duration = Duration::from_millis(1);
+
+/// Folders whose files are looked at between two looks at the queue. Fewer than that are looked at without delay.
+const STAMP_FOLDERS: usize = 64;
+
+/// Many folders are looked at only this long after the last came, when a starting session has done the rest of its work.
+const STAMP_DELAY: Duration = Duration::from_secs(5);
+
+/// File systems stamp changes with a clock that may be this far behind, in nanoseconds.
+const CLOCK_LAG: i128 = 20_000_000;
+
+/// Runs until the other end of `ended` is closed.
+pub(super) fn run(post: Post, ended: &PipeReader) {
+    run_with(post, ended, usize::MAX);
+}
+
+/// The same, with at most that many watches.
+pub(super) fn run_with(post: Post, ended: &PipeReader, watches_max: usize) {
+    let interval = post.plan.watcher.poll_interval;
+    let Ok(eyes) = Inotify::new(&post.root, interval, watches_max) else {
+        let trouble = inotify::limit_trouble(&post.root, "fs.inotify.max_user_instances", interval);
+        (post.heard)(Heard::Trouble(trouble));
+        return polling::run(post, ended);
+    };
+    let mut native = Native::new(post, eyes);
+    native.begin();
+    while native.wait(ended) {
+        native.turn();
+    }
+}
+
+pub(super) struct Native {
+    tree: Tree,
+    eyes: Inotify,
+    batch: Batch,
+    heard: Ears,
+    interval: Duration,
+    /// Root as the plan names it, perhaps through symlinks.
+    named_root: PathBuf,
+    events: Events,
+    /// Files that someone has begun to write.
+    written: HashSet<Vec<u8>>,
+    /// New files of which nobody knows whether they are written or linked, and when to decide.
+    linked: HashMap<Vec<u8>, Instant>,
+    /// Turns in a row with hardly a pause between them, and when the last one ended.
+    burst: (u32, Instant),
+    /// Files whose stamps are older than what has been said about them.
+    stale: HashSet<Vec<u8>>,
+    /// The queue was empty at this moment (nanoseconds since 1970), so all before it is known.
+    known_until: i128,
+    rules_changed: bool,
+    lost: Lost,
+    /// When files that nobody has looked at are due.
+    stamp_at: Option<Instant>,
+    polled: Vec<Relative>,
+    poll_at: Instant,
+}
+
+/// What the events of a round left to be done.
+#[derive(Default)]
+struct Lost {
+    /// Events are missing.
+    events: bool,
+    /// Root is not where it was.
+    root: bool,
+    /// The user has been told so.
+    root_is_told: bool,
+}
+
+impl Native {
+    pub(super) fn new(post: Post, eyes: Inotify) -> Self {
+        Self {
+            tree: Tree::new(&post.plan, post.root, post.own.clone()),
+            eyes,
+            batch: Batch::new(&post.plan, post.own),
+            heard: post.heard,
+            interval: post.plan.watcher.poll_interval,
+            named_root: post.plan.root.clone(),
+            events: Events::default(),
+            written: HashSet::new(),
+            linked: HashMap::new(),
+            burst: (0, Instant::now()),
+            stale: HashSet::new(),
+            known_until: 0,
+            rules_changed: false,
+            lost: Lost::default(),
+            stamp_at: None,
+            polled: Vec::new(),
+            poll_at: Instant::now(),
+        }
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.known_until = wall_clock() - CLOCK_LAG;
+        self.survey(b"", Look::First);
+        let watched = Instant::now();
+        while watched.elapsed() < STAMP_TIME && self.tree.stamp_some() {}
+        self.grown();
+        self.tell_troubles();
+        (self.heard)(Heard::Began);
+    }
+
+    /// Waits for something to do. False: the watcher is dropped.
+    fn wait(&mut self, ended: &PipeReader) -> bool {
+        let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|span| Timespec::try_from(span).ok());
+        let queue = self.eyes.queue();
+        let mut sources = [PollFd::new(&queue, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
+        // An interrupted wait is a turn with nothing to do.
+        let _ = poll(&mut sources, timeout.as_ref());
+        let is_ended = !sources[1].revents().is_empty();
+        let (turns, last) = self.burst;
+        self.burst.0 = if last.elapsed() < BURST_PAUSE { turns.saturating_add(1) } else { 0 };
+        if turns < BURST_TURNS || is_ended { !is_ended } else { polling::is_quiet(ended, BURST_WAIT) }
+    }
+
+    /// When there is something to do without an event.
+    fn next_deadline(&self) -> Option<Instant> {
+        let linked = self.linked.values().min().copied();
+        let root = self.lost.root.then(|| Instant::now() + ROOT_INTERVAL);
+        let polled = (!self.polled.is_empty()).then_some(self.poll_at);
+        [linked, root, polled, self.stamp_at].into_iter().flatten().min()
+    }
+
+    /// Hears all that waits, says it, and looks at what is due.
+    pub(super) fn turn(&mut self) {
+        self.hear();
+        self.work();
+        self.burst.1 = Instant::now();
+    }
+
+    /// What a turn does with what was heard.
+    fn work(&mut self) {
+        self.settle_linked();
+        if self.rules_changed {
+            self.rules_changed = false;
+            self.survey(b"", Look::First);
+        }
+        if self.lost.root {
+            self.seek_root();
+        }
+        if self.lost.events {
+            self.lost.events = false;
+            (self.heard)(Heard::Trouble(WatcherTrouble::Overflow));
+            self.compare();
+        }
+        if !self.polled.is_empty() && Instant::now() >= self.poll_at {
+            for path in self.polled.clone() {
+                self.survey(&path, Look::Poll);
+            }
+            self.poll_at = Instant::now() + self.interval;
+        }
+        self.send();
+        if self.stamp_at.is_some_and(|at| Instant::now() >= at) && !(0..STAMP_FOLDERS).all(|_| self.tree.stamp_some()) {
+            self.stamp_at = None;
+        }
+    }
+
+    /// Compares the tree with what was last seen of it.
+    fn compare(&mut self) {
+        let since = self.known_until;
+        self.known_until = wall_clock() - CLOCK_LAG;
+        self.written.clear();
+        self.linked.clear();
+        self.survey(b"", Look::Again { since });
+    }
+
+    fn survey(&mut self, path: &[u8], look: Look) {
+        self.tree.survey(&mut self.eyes, path, look, &mut self.batch);
+        self.grown();
+    }
+
+    /// Folders may have come.
+    fn grown(&mut self) {
+        self.stamp_at = match self.tree.unstamped() {
+            0 => None,
+            few if few <= STAMP_FOLDERS => Some(Instant::now()),
+            _ => Some(Instant::now() + STAMP_DELAY),
+        };
+        self.polled = self.tree.polled();
+    }
+
+    /// Takes the queue until it is empty, or for as long as what was heard may wait.
+    fn hear(&mut self) {
+        let began = Instant::now();
+        loop {
+            let empty_at = wall_clock() - CLOCK_LAG;
+            let mut events = std::mem::take(&mut self.events);
+            let is_empty = self.eyes.read(&mut events);
+            for (event, name) in events.iter() {
+                self.heard(event, name);
+            }
+            let is_quiet = events.iter().next().is_none();
+            self.events = events;
+            if is_quiet && is_empty && !self.lost.events {
+                self.known_until = empty_at;
+            }
+            if is_quiet || began.elapsed() > ROUND_TIME {
+                return;
+            }
+        }
+    }
+
+    fn heard(&mut self, event: Event, name: &[u8]) {
+        let what = event.what;
+        if what.contains(ReadFlags::QUEUE_OVERFLOW) {
+            self.lost.events = true;
+            return;
+        }
+        if what.contains(ReadFlags::IGNORED) {
+            for path in self.eyes.ended(event.watch) {
+                self.reconsider(&path);
+            }
+            return;
+        }
+        let folders: Vec<Relative> = self.eyes.paths(event.watch).collect();
+        for folder in folders {
+            if what.intersects(ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::UNMOUNT) {
+                self.reconsider(&folder);
+            } else if !name.is_empty() {
+                let path = join(&folder, name);
+                if what.contains(ReadFlags::ISDIR) {
+                    self.folder_heard(what, &path);
+                } else {
+                    self.file_heard(what, path);
+                }
+            }
+        }
+    }
+
+    /// A watched folder is not where it was: whatever stands at its path is looked at anew.
+    fn reconsider(&mut self, path: &[u8]) {
+        if path.is_empty() {
+            self.lost.root = true;
+            return;
+        }
+        self.folder_vanished(path);
+        self.folder_appeared(path);
+    }
+
+    fn folder_heard(&mut self, what: ReadFlags, path: &[u8]) {
+        if what.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
+            self.folder_appeared(path);
+        } else if what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
+            self.folder_vanished(path);
+        } else if what.contains(ReadFlags::ATTRIB) && !self.tree.has(path) {
+            // It may have become readable.
+            self.folder_appeared(path);
+        }
+    }
+
+    fn folder_vanished(&mut self, path: &[u8]) {
+        self.tree.vanished(&mut self.eyes, path, &mut self.batch);
+        // Nobody will hear the end of what was being written in it.
+        let batch = &mut self.batch;
+        self.written.retain(|written| !(is_below(written, path) && batch.touch(written, TouchKind::Settled)));
+        self.stale.retain(|stale| !is_below(stale, path));
+    }
+
+    fn folder_appeared(&mut self, path: &[u8]) {
+        if self.tree.at(path).is_dir() {
+            self.tree.appeared(&mut self.eyes, path, &mut self.batch);
+            self.grown();
+        }
+    }
+
+    fn file_heard(&mut self, what: ReadFlags, path: Vec<u8>) {
+        let is_gone = what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
+        let is_whole = what.intersects(ReadFlags::CLOSE_WRITE | ReadFlags::MOVED_TO);
+        if name_of(&path) == b".gitignore" && (is_gone || is_whole) {
+            self.rules_changed = true;
+        }
+        if self.tree.follows(&path) {
+            self.link_heard(what, &path);
+        }
+        if what.contains(ReadFlags::MODIFY) {
+            if self.batch.touch(&path, TouchKind::Writing) {
+                self.linked.remove(&path);
+                self.written.insert(path);
+            }
+        } else if what.contains(ReadFlags::CREATE) {
+            if self.batch.matters(&path) {
+                self.linked.insert(path.clone(), Instant::now() + LINKED_WAIT);
+                self.written.insert(path);
+            }
+        } else if is_gone {
+            self.written.remove(&path);
+            self.stale.remove(&path);
+            self.tree.forget(&path);
+            self.batch.touch(&path, TouchKind::Settled);
+        } else if what.contains(ReadFlags::MOVED_TO) {
+            self.written.remove(&path);
+            self.settled(path);
+        } else if what.contains(ReadFlags::CLOSE_WRITE) {
+            if self.written.remove(&path) || self.differs(&path) {
+                self.settled(path);
+            }
+        } else if what.contains(ReadFlags::ATTRIB) && !self.written.contains(&path) && self.differs(&path) {
+            self.settled(path);
+        }
+    }
+
+    /// A symlink that a pattern names as a folder.
+    fn link_heard(&mut self, what: ReadFlags, path: &[u8]) {
+        if what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM | ReadFlags::CREATE | ReadFlags::MOVED_TO) {
+            self.folder_vanished(path);
+            self.folder_appeared(path);
+        }
+    }
+
+    fn settled(&mut self, path: Vec<u8>) {
+        if self.batch.touch(&path, TouchKind::Settled) {
+            self.stale.insert(path);
+        }
+    }
+
+    /// Whether a file is other than it was last seen. Before anybody looked, a recent mtime stands for that.
+    fn differs(&mut self, path: &[u8]) -> bool {
+        if !self.batch.matters(path) {
+            return false;
+        }
+        let Ok(status) = Status::of(&self.tree.at(path)) else { return false };
+        match self.tree.stamp(path) {
+            Some(known) if known != Stamp::UNKNOWN => known != status.stamp(),
+            Some(_) => status.mtime >= self.known_until || status.mtime == status.ctime,
+            None => true,
+        }
+    }
+
+    /// Decides about new names: whether someone writes them, or no close will come.
+    fn settle_linked(&mut self) {
+        let now = Instant::now();
+        for (path, due) in std::mem::take(&mut self.linked) {
+            if !self.written.contains(&path) {
+                continue;
+            }
+            let status = Status::of(&self.tree.at(&path)).ok().filter(|status| status.is_file || status.is_link);
+            let Some(status) = status else {
+                self.written.remove(&path);
+                continue;
+            };
+            if status.is_link || status.links > 1 || (status.size > 0 && now >= due) {
+                self.written.remove(&path);
+                self.settled(path);
+            } else if now < due {
+                self.batch.touch(&path, TouchKind::Writing);
+                self.linked.insert(path, due);
+            }
+        }
+    }
+
+    /// Root was moved or removed. Its watches stay with what was moved, so all are given back.
+    fn seek_root(&mut self) {
+        self.tree.blind(&mut self.eyes);
+        let is_back = self.named_root.canonicalize().is_ok_and(|real| real == self.tree.root() && real.is_dir());
+        let root = self.named_root.clone();
+        if !is_back {
+            if !self.lost.root_is_told {
+                self.lost.root_is_told = true;
+                (self.heard)(Heard::Trouble(WatcherTrouble::RootGone { root }));
+            }
+            return;
+        }
+        self.lost.root = false;
+        self.compare();
+        if std::mem::take(&mut self.lost.root_is_told) {
+            (self.heard)(Heard::Trouble(WatcherTrouble::RootBack { root }));
+        }
+    }
+
+    fn tell_troubles(&mut self) {
+        for trouble in self.eyes.troubles().into_iter().chain(self.tree.troubles()) {
+            (self.heard)(Heard::Trouble(trouble));
+        }
+    }
+
+    /// Says what was heard; only then takes the time to look at it.
+    fn send(&mut self) {
+        let touches = self.batch.take();
+        if !touches.is_empty() {
+            (self.heard)(Heard::Touched(touches));
+        }
+        self.tell_troubles();
+        for path in std::mem::take(&mut self.stale) {
+            self.tree.restamp(&path);
+        }
+    }
+
+    /// As if the system had lost events.
+    #[cfg(test)]
+    pub(super) fn lose_events(&mut self) {
+        let mut events = Events::default();
+        while !self.eyes.read(&mut events) {}
+        self.lost.events = true;
+    }
+}

@@ -1,0 +1,78 @@
+//! Finds, reads and checks the config file.
+
+use super::{complain, stderr_colors};
+use crate::failure::Failure;
+use crate::report::diagnostics;
+use devloop_config::{Diagnostic, Place, Severity};
+use devloop_core::plan::Plan;
+use std::path::{Path, PathBuf};
+
+/// The name that is looked for.
+const FILE_NAME: &str = "devloop.toml";
+
+/// A config that was read and is right.
+pub(super) struct Checked {
+    pub(super) plan: Plan,
+    /// Warnings, rendered.
+    pub(super) warnings: String,
+}
+
+/// Reads and checks the config: `--config PATH`, else `devloop.toml` here or in the nearest folder above.
+/// Errors are shown on stderr.
+pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::CannotBegin(format!("the working folder cannot be read: {error}; change into one that exists"))
+    })?;
+    let path = match named {
+        Some(path) => path.clone(),
+        None => find(&here).ok_or(Failure::NoConfig { folder: here.clone() })?,
+    };
+    let text = read(&path).map_err(|error| Failure::UnreadableConfig { path: path.clone(), error })?;
+    let absolute = here.join(&path);
+    let place = Place { folder: absolute.parent().unwrap_or(Path::new("/")).to_path_buf() };
+    let loaded = devloop_config::load(&text, &place);
+    let unset = loaded.unset_variables(|name| std::env::var_os(name).is_some());
+    let show = |wanted: Severity| {
+        let diagnostics: Vec<Diagnostic> = loaded
+            .diagnostics
+            .iter()
+            .chain(&unset)
+            .filter(|diagnostic| diagnostic.severity == wanted)
+            .cloned()
+            .collect();
+        (diagnostics.len(), diagnostics::render(&diagnostics, &path.to_string_lossy(), &text, stderr_colors()))
+    };
+    let (errors, shown) = show(Severity::Error);
+    complain(&shown);
+    match loaded.plan {
+        Some(plan) if errors == 0 => Ok(Checked { plan, warnings: show(Severity::Warning).1 }),
+        Some(_) | None => Err(Failure::Rejected { path, errors }),
+    }
+}
+
+/// The config of a folder, or of the nearest folder above it; messages show the first by its name alone.
+fn find(folder: &Path) -> Option<PathBuf> {
+    if folder.join(FILE_NAME).is_file() {
+        return Some(PathBuf::from(FILE_NAME));
+    }
+    folder.ancestors().skip(1).map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
+}
+
+/// Reads a text file; a FIFO or a device is refused, since reading one may never end.
+fn read(path: &Path) -> Result<String, String> {
+    let kind = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if kind.is_dir() {
+        return Err("it is a folder; name the file in it".to_owned());
+    }
+    if !kind.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    if kind.len() > devloop_config::CONFIG_BYTES_MAX as u64 {
+        let max = devloop_config::CONFIG_BYTES_MAX;
+        return Err(format!("it is {} bytes long; a config has at most {max}", kind.len()));
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error: std::string::FromUtf8Error| {
+        format!("it is not UTF-8: the first bad byte is at offset {}", error.utf8_error().valid_up_to())
+    })
+}

@@ -1,0 +1,195 @@
+//! `devloop run`: puts a session together, runs it, takes it apart.
+
+use super::config_file::{self, Checked};
+use super::{complain, stderr_colors, stdout_colors};
+use crate::adapters::environment::Environment;
+use crate::adapters::guardian::{self, Guardian};
+use crate::adapters::interrupts::Interrupts;
+use crate::adapters::launch::Launcher;
+use crate::adapters::output::{Output, OutputEnd, OwnLine, SinkOptions};
+use crate::adapters::session_file::{SessionFile, StateFolder};
+use crate::adapters::session_log::{self, SessionLog};
+use crate::adapters::watcher::OwnFiles;
+use crate::adapters::{Adapters, Parts};
+use crate::driver;
+use crate::driver::clock::SessionClock;
+use crate::driver::inbox::Inbox;
+use crate::env_vars;
+use crate::failure::Failure;
+use crate::report::filter::Filter;
+use crate::report::{self, LineSink, Look, Reporter};
+use devloop_core::effect::{Ending, Values};
+use devloop_core::engine::Engine;
+use devloop_core::names::ProcessName;
+use devloop_core::notice::Level;
+use devloop_core::plan::Plan;
+use devloop_core::plan::words::Words;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::{JoinSet, LocalSet};
+
+/// How long the end of a session waits for a terminal that takes nothing.
+const FLUSH_MAX: Duration = Duration::from_secs(2);
+
+/// How long the end of a session waits for the guardian, which ends when no child is left.
+const DISMISSAL_MAX: Duration = Duration::from_secs(1);
+
+pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
+    let Checked { plan, warnings } = config_file::check(config)?;
+    complain(&warnings);
+    if let Err(error) = std::fs::read_dir(&plan.root) {
+        return Err(cannot_begin(format!(
+            "`root` names the folder {}, which cannot be read: {error}",
+            plan.root.display()
+        )));
+    }
+    // Before there are threads; children that it keeps end with us, whatever ends us.
+    let guardian =
+        guardian::fork().map_err(|error| cannot_begin(format!("the guardian cannot be started: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| cannot_begin(format!("the runtime cannot be started: {error}")))?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, session(Arc::new(plan), guardian))
+}
+
+/// Everything that is needed before the first thing is started or written, in that order.
+async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
+    let interrupts = Interrupts::install(guardian::is_hangup_ignored())
+        .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
+    let folder = StateFolder::open(&plan.state_file);
+    let log = session_log::create(plan.state_file.parent().unwrap_or(&plan.root));
+    let opened = folder.and_then(|folder| folder.load().map(|values| (folder, values)));
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            let hint = error.hint().map_or(String::new(), |hint| format!("; {hint}"));
+            return Err(recorded(log.as_ref().ok(), cannot_begin(format!("{}{hint}", error.with_causes()))));
+        }
+    };
+    let (output, end) = open_output(log.as_ref().ok()).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
+    let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
+    environment.remove_stale_files();
+    let reporter = Arc::new(reporter(&plan, &output, &environment));
+    match &log {
+        // Fixed: `writing session log: PATH`, in both forms.
+        Ok(log) => {
+            let told = format!("writing session log: {}", log.path.display());
+            reporter.always(&format!("devloop: {told}"), &format!("[devloop] {told}"));
+        }
+        Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
+    }
+    let launcher = Launcher::new(Rc::new(guardian), output, environment, &plan.root);
+    let ending = live(&plan, &reporter, launcher.clone(), opened, interrupts).await;
+    if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
+        reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
+    }
+    finish(&reporter, end, ending)
+}
+
+/// The session itself.
+async fn live(
+    plan: &Arc<Plan>,
+    reporter: &Arc<Reporter>,
+    launcher: Launcher,
+    (folder, values): (StateFolder, Values),
+    interrupts: Interrupts,
+) -> Result<Ending, Failure> {
+    if let Some(warning) = folder.warning() {
+        reporter.line("state", Level::Warn, &format!("{warning}; {}", warning.hint()));
+    }
+    let (mut inbox, facts, changes) = Inbox::open();
+    let mut tasks = JoinSet::new();
+    interrupts.listen(&facts, &mut tasks);
+    let saved = facts.clone();
+    let session_file = SessionFile::start(folder, Box::new(move |answer| saved.send(answer.into())))
+        .map_err(|error| cannot_begin(format!("the state file has no thread: {error}")))?;
+    let own_files = OwnFiles::of_state_file(&plan.state_file);
+    let parts = Parts { plan: Arc::clone(plan), reporter: Arc::clone(reporter), launcher, session_file, own_files };
+    let mut adapters = Adapters::new(parts, facts, changes, tasks);
+    let mut engine = Engine::new(Arc::clone(plan), values, seed());
+    Ok(driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await)
+}
+
+/// Says why a session failed, and waits until everything that was said is written.
+fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) -> Result<(), Failure> {
+    let result = match ending {
+        Ok(Ending::AsAsked) => Ok(()),
+        Ok(Ending::Failed) => Err("something that it cannot go on without failed; the lines above say what".to_owned()),
+        Ok(Ending::Abandoned { processes }) => {
+            let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
+            Err(format!("{} survived SIGKILL and was left behind", names.join(", ")))
+        }
+        Err(failure) => Err(failure.to_string()),
+    };
+    let result = result.map_err(|why| {
+        let told = format!("{}: {why}", super::RUN_FAILED);
+        reporter.always(&told, &told);
+        Failure::SessionFailed
+    });
+    end.flush_and_stop(FLUSH_MAX);
+    result
+}
+
+fn open_output(log: Option<&SessionLog>) -> Result<(Output, OutputEnd), Failure> {
+    let options = || -> std::io::Result<SinkOptions> {
+        Ok(SinkOptions {
+            stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
+            stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
+            log: log.map(|log| log.file.try_clone()).transpose()?,
+            log_bytes_max: session_log::LOG_BYTES_MAX,
+            stdout_colours: stdout_colors(),
+            stderr_colours: stderr_colors(),
+            warning: Box::new(|message| report::warning("output", message).into_bytes()),
+        })
+    };
+    options().and_then(Output::start).map_err(|error| cannot_begin(format!("its output cannot be opened: {error}")))
+}
+
+fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Arc<Environment>) -> Reporter {
+    let (filter, trouble) = Filter::parse(std::env::var(env_vars::RUST_LOG).ok().as_deref());
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr()).ok().map(|size| usize::from(size.ws_col));
+    let look = Look { colors: stderr_colors(), columns: columns.filter(|&columns| columns > 0) };
+    let environment = Arc::clone(environment);
+    let resolve = Box::new(move |words: &Words| {
+        environment.resolve_words(words, "").unwrap_or_else(|_| words.source().to_owned())
+    });
+    let reporter = Reporter::new(Box::new(Lines(output.clone())), filter, Arc::clone(plan), resolve, look);
+    if let Some(trouble) = trouble {
+        reporter.line("log", Level::Warn, &format!("RUST_LOG is not understood and counts as `info`: {trouble}"));
+    }
+    reporter
+}
+
+/// devloop's own lines on their way to stderr and the session log.
+struct Lines(Output);
+
+impl LineSink for Lines {
+    fn line(&self, shown: String, recorded: String) {
+        self.0.line(OwnLine { stderr: shown.into_bytes(), log: recorded.into_bytes() });
+    }
+}
+
+/// A failure that the session log has, too.
+fn recorded(log: Option<&SessionLog>, failure: Failure) -> Failure {
+    if let Some(mut file) = log.map(|log| &log.file) {
+        // The user hears of the failure on stderr; a log that cannot be written changes nothing about it.
+        drop(writeln!(file, "{}: {failure}", super::RUN_FAILED));
+    }
+    failure
+}
+
+fn cannot_begin(why: String) -> Failure {
+    Failure::CannotBegin(why)
+}
+
+/// For the jitter of restarts: another one in each session.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,43 @@
+//! The loop: a fact or a deadline comes, the engine thinks, the hands begin what it asks. Nothing here waits for an effect.
+
+pub mod clock;
+pub mod inbox;
+
+use crate::hands::Hands;
+use clock::Clock;
+use devloop_core::effect::{Effect, Ending};
+use devloop_core::engine::Engine;
+use devloop_core::fact::Fact;
+use inbox::Inbox;
+
+/// Runs a session to its end.
+pub async fn run(engine: &mut Engine, inbox: &mut Inbox, hands: &mut impl Hands, clock: &impl Clock) -> Ending {
+    let mut fact = Fact::SessionBegan;
+    loop {
+        for effect in engine.step(clock.now(), fact) {
+            if let Effect::EndSession(ending) = effect {
+                return ending;
+            }
+            hands.perform(effect);
+        }
+        fact = next(inbox, engine, clock).await;
+    }
+}
+
+/// The next fact: urgent ones first, then a deadline that has come, then path changes.
+async fn next(inbox: &mut Inbox, engine: &Engine, clock: &impl Clock) -> Fact {
+    let deadline = engine.next_deadline();
+    let sleep = async {
+        match deadline {
+            Some(moment) => clock.sleep_until(moment).await,
+            None => std::future::pending().await,
+        }
+    };
+    let (urgent, ordinary) = inbox.lanes();
+    tokio::select! {
+        biased;
+        fact = urgent => fact,
+        () = sleep => Fact::DeadlineReached,
+        fact = ordinary => fact,
+    }
+}

@@ -1,0 +1,37 @@
+//! Every environment variable that devloop reads or sets. Nowhere else in this package is one spelt out.
+
+/// Begins the name of every variable that devloop sets. No child inherits one from outside, and no config sets one.
+pub const PREFIX: &str = "DEVLOOP_";
+
+/// Set for every child: the absolute root folder of the project.
+pub const ROOT: &str = "DEVLOOP_ROOT";
+/// Set for every child: the absolute path of the state file.
+pub const STATE: &str = "DEVLOOP_STATE";
+/// Set for every child: the workflow whose step it is, `observe` for a polled hook, `startup` for a process.
+pub const WORKFLOW: &str = "DEVLOOP_WORKFLOW";
+/// Set for every child: the changed files as a JSON array of strings, relative to the root, sorted; at most 32 KiB.
+pub const CHANGED_FILES_JSON: &str = "DEVLOOP_CHANGED_FILES_JSON";
+/// Set to `1` when the list of changed files did not fit into [`CHANGED_FILES_JSON`].
+pub const CHANGED_FILES_TRUNCATED: &str = "DEVLOOP_CHANGED_FILES_TRUNCATED";
+/// Set with [`CHANGED_FILES_TRUNCATED`]: a file with all of the list, there until the child has ended.
+pub const CHANGED_FILES_PATH: &str = "DEVLOOP_CHANGED_FILES_PATH";
+
+/// Set for every process: which life of which process of which devloop it belongs to. By it devloop finds what a tree
+/// has left behind.
+pub const LIFE: &str = "DEVLOOP_LIFE";
+
+/// All that devloop sets for its children.
+pub const SET: &[&str] =
+    &[ROOT, STATE, WORKFLOW, CHANGED_FILES_JSON, CHANGED_FILES_TRUNCATED, CHANGED_FILES_PATH, LIFE];
+
+/// Read for every child: the folders in which a program without a slash is looked up.
+pub const PATH: &str = "PATH";
+
+/// Read once at start: which of devloop's own lines are shown.
+pub const RUST_LOG: &str = "RUST_LOG";
+/// Read once at start: not empty: no colours (<https://no-color.org>).
+pub const NO_COLOR: &str = "NO_COLOR";
+/// Read once at start: `0`: no colours.
+pub const CLICOLOR: &str = "CLICOLOR";
+/// Read once at start: neither empty nor `0`: colours also where no terminal is.
+pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";

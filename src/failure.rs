@@ -1,0 +1,97 @@
+//! Why the program ended, and its exit code.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Ended as asked, also after a signal that asked for it.
+pub const SUCCESS: u8 = 0;
+/// Config rejected, the world refused, or the run failed.
+pub const FAILED: u8 = 1;
+/// The command line makes no sense.
+pub const USAGE: u8 = 2;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// No config file was found.
+    NoConfig {
+        /// Where the search began.
+        folder: PathBuf,
+    },
+    /// The config file cannot be read.
+    UnreadableConfig {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        error: String,
+    },
+    /// The config has errors; they have been shown.
+    Rejected {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        errors: usize,
+    },
+    /// `devloop docs TOPIC` with a topic that does not exist.
+    UnknownTopic {
+        /// What was asked for.
+        topic: String,
+        /// The nearest that exists.
+        nearest: Option<&'static str>,
+    },
+    /// `devloop run` could not begin; the text says why and what to do.
+    CannotBegin(String),
+    /// The session ended because something failed; it has been told.
+    SessionFailed,
+    /// stdout or stderr could not be written.
+    CannotWrite(std::io::Error),
+    /// The command line makes no sense; it has been told.
+    Usage,
+}
+
+impl Failure {
+    /// Whether the user has heard of it already.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::SessionFailed | Self::Usage)
+    }
+
+    /// The exit code.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Usage => USAGE,
+            Self::NoConfig { .. }
+            | Self::UnreadableConfig { .. }
+            | Self::Rejected { .. }
+            | Self::UnknownTopic { .. }
+            | Self::CannotBegin(_)
+            | Self::SessionFailed
+            | Self::CannotWrite(_) => FAILED,
+        })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConfig { folder } => write!(
+                f,
+                "no devloop.toml in {} or in any folder above it; write one there, or name one with --config PATH",
+                folder.display()
+            ),
+            Self::UnreadableConfig { path, error } => write!(f, "cannot read the config {}: {error}", path.display()),
+            Self::Rejected { path, errors: 1 } => write!(f, "the config {} has an error", path.display()),
+            Self::Rejected { path, errors } => write!(f, "the config {} has {errors} errors", path.display()),
+            Self::UnknownTopic { topic, nearest: Some(nearest) } => {
+                write!(f, "there is no topic '{topic}'; did you mean '{nearest}'?")
+            }
+            Self::UnknownTopic { topic, nearest: None } => {
+                write!(f, "there is no topic '{topic}'; `devloop docs` lists them")
+            }
+            Self::CannotBegin(why) => f.write_str(why),
+            Self::SessionFailed => f.write_str("the session failed"),
+            Self::CannotWrite(error) => write!(f, "cannot write the output: {error}"),
+            Self::Usage => f.write_str("the command line makes no sense"),
+        }
+    }
+}

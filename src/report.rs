@@ -1,0 +1,108 @@
+//! From notices to words, and from words to the user. Only here and in the constructors of diagnostics is there text.
+//!
+//! Absent on purpose: any wait. A line is handed to the output room, which writes it when the terminal can take it.
+
+pub mod boxed;
+pub mod diagnostics;
+pub mod escape;
+pub mod failures;
+pub mod filter;
+pub mod words;
+
+use devloop_core::notice::{Level, Notice};
+use devloop_core::plan::Plan;
+use devloop_core::plan::words::Words;
+use devloop_core::plan::workflow::MessageStyle;
+use filter::Filter;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Takes finished lines without waiting: each ends with a line feed.
+pub trait LineSink: Send + Sync {
+    /// The same lines in two forms: as the user's stderr shows them, and as the session log keeps them.
+    fn line(&self, shown: String, recorded: String);
+}
+
+/// Resolves the variables of a probe's URL for display.
+pub type Resolve = Box<dyn Fn(&Words) -> String + Send + Sync>;
+
+/// Tells the user what happens. Threads of adapters tell through it, too.
+pub struct Reporter {
+    sink: Box<dyn LineSink>,
+    filter: Filter,
+    plan: Arc<Plan>,
+    resolve: Resolve,
+    colors: bool,
+    /// Columns of the user's terminal, if stderr is one.
+    columns: Option<usize>,
+}
+
+/// How lines look on the user's stderr.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Whether it has colours.
+    pub colors: bool,
+    /// Its width in columns, if it is a terminal.
+    pub columns: Option<usize>,
+}
+
+impl Reporter {
+    /// A reporter for one session.
+    pub fn new(sink: Box<dyn LineSink>, filter: Filter, plan: Arc<Plan>, resolve: Resolve, look: Look) -> Self {
+        Self { sink, filter, plan, resolve, colors: look.colors, columns: look.columns }
+    }
+
+    /// Tells what the engine noticed.
+    pub fn notice(&self, notice: &Notice) {
+        if !notice.is_for_user() && !self.filter.lets_through(notice.part(), notice.level()) {
+            return;
+        }
+        if let Notice::Message { text, style: MessageStyle::Boxed, .. } = notice {
+            let text = escape::one_line(text);
+            self.sink.line(boxed::frame(&text, self.columns), boxed::frame(&text, None));
+            return;
+        }
+        self.write(notice.part(), notice.level(), &words::of(notice, &self.plan, &*self.resolve));
+    }
+
+    /// Tells something of an adapter's own.
+    pub fn line(&self, part: &str, level: Level, message: &str) {
+        if level == Level::Error || self.filter.lets_through(part, level) {
+            self.write(part, level, message);
+        }
+    }
+
+    /// Tells something that no filter may hide, in a form of its own.
+    pub fn always(&self, shown: &str, recorded: &str) {
+        self.sink.line(format!("{shown}\n"), format!("{recorded}\n"));
+    }
+
+    fn write(&self, part: &str, level: Level, message: &str) {
+        let time = now();
+        self.sink.line(line(part, level, &time, message, self.colors), line(part, level, &time, message, false));
+    }
+}
+
+/// A warning as an engine line without colours, for rooms that write it themselves.
+pub fn warning(part: &str, message: &str) -> String {
+    line(part, Level::Warn, &now(), message, false)
+}
+
+fn now() -> String {
+    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+}
+
+/// An engine line: `[devloop PART] LEVEL TIME message` (fixed in shape; scripts read it).
+fn line(part: &str, level: Level, time: &str, message: &str, colors: bool) -> String {
+    let (name, color) = match level {
+        Level::Error => ("ERROR", "31"),
+        Level::Warn => ("WARN", "33"),
+        Level::Info => ("INFO", "32"),
+        Level::Debug => ("DEBUG", "34"),
+    };
+    if colors {
+        format!("\x1b[2m[devloop {part}]\x1b[0m \x1b[{color}m{name}\x1b[0m \x1b[2m{time}\x1b[0m {message}\n")
+    } else {
+        format!("[devloop {part}] {name} {time} {message}\n")
+    }
+}

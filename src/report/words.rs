@@ -1,0 +1,146 @@
+//! The words of every notice. Fragments that scripts wait for (SPEC section 12) are marked fixed.
+
+use super::escape::one_line;
+use super::failures::{place, process_start, span, step};
+use devloop_core::fact::Interrupt;
+use devloop_core::names::ProcessName;
+use devloop_core::notice::Notice;
+use devloop_core::plan::Plan;
+use devloop_core::plan::probe::ProbeKind;
+use devloop_core::plan::words::Words;
+use std::time::Duration;
+
+/// The message of a notice, as one line.
+pub fn of(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> String {
+    one_line(&raw(notice, plan, resolve))
+}
+
+fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> String {
+    match notice {
+        Notice::ProcessStarted { .. }
+        | Notice::ProcessStopped { .. }
+        | Notice::ProcessExited { .. }
+        | Notice::ProcessStartFailed { .. }
+        | Notice::ProcessHeldBack { .. }
+        | Notice::ProcessReady { .. }
+        | Notice::ProcessNotReady { .. }
+        | Notice::ProcessUnwell { .. }
+        | Notice::WaitingForStop { .. }
+        | Notice::ProcessKilled { .. }
+        | Notice::ProcessStuck { .. } => process(notice, plan, resolve),
+        Notice::WorkflowBegan { .. }
+        | Notice::WorkflowFailed { .. }
+        | Notice::WorkflowCancelled { .. }
+        | Notice::WorkflowSkipped { .. }
+        | Notice::WorkflowFinished { .. }
+        | Notice::Message { .. }
+        | Notice::TemplateKeyMissing { .. } => workflow(notice),
+        Notice::ObserverFailed { hook, failure } => {
+            format!(
+                "observed hook '{hook}' failed: {}; it is polled on and told again when this changes",
+                step(failure)
+            )
+        }
+        Notice::ObserverRecovered { hook } => format!("observed hook '{hook}' works again"),
+        Notice::StateSaveFailed { error } => {
+            format!("the state file cannot be written: {error}; devloop goes on and tries again")
+        }
+        Notice::StateSaveRecovered => "the state file can be written again".to_owned(),
+        Notice::InterruptReceived { interrupt } => interrupted(*interrupt).to_owned(),
+        Notice::KillRequested => "asked a second time: everything is killed".to_owned(),
+        Notice::GuardianLost => "the guardian, which keeps all children, is gone: everything is stopped".to_owned(),
+    }
+}
+
+fn process(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> String {
+    match notice {
+        // Fixed: `started process NAME`.
+        Notice::ProcessStarted { process, pid } => format!("started process {process} (pid {pid})"),
+        // Fixed: `stopped process NAME`.
+        Notice::ProcessStopped { process } => format!("stopped process {process}"),
+        // Fixed: `process NAME exited with`.
+        Notice::ProcessExited { process, status, again_in } => {
+            format!("process {process} exited with {status}{}", again("starting it again", *again_in))
+        }
+        // Fixed: `guardian failed to start process 'NAME'`, `process 'NAME' cannot start: address A is already in use`.
+        Notice::ProcessStartFailed { process, failure, again_in } => {
+            format!("{}{}", process_start(process.as_str(), failure), again("trying again", *again_in))
+        }
+        Notice::ProcessHeldBack { process, cause } => {
+            format!("process {process} is not started, since what it depends on failed: {}", step(cause))
+        }
+        Notice::ProcessReady { process } => ready(process, plan, resolve),
+        Notice::ProcessNotReady { process, within, last } => {
+            let last = last.as_ref().map_or(String::new(), |last| format!(" (its last answer: {last})"));
+            format!("process {process} is not ready after {}{last}; devloop keeps asking", span(*within))
+        }
+        Notice::ProcessUnwell { process, reason, is_restarted } => {
+            let then = if *is_restarted { "; restarting it" } else { "; its restart policy leaves it as it is" };
+            format!("process {process} is not well: {reason}{then}")
+        }
+        Notice::WaitingForStop { processes } => {
+            let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
+            format!("waiting for {} to end", names.join(", "))
+        }
+        Notice::ProcessKilled { process, after } => {
+            format!("process {process} did not end within {} and is killed", span(*after))
+        }
+        Notice::ProcessStuck { process, pid } => {
+            format!("pid {pid} of process {process} survives SIGKILL; the system holds it")
+        }
+        _ => String::new(),
+    }
+}
+
+fn workflow(notice: &Notice) -> String {
+    match notice {
+        // Fixed: `running workflow NAME`.
+        Notice::WorkflowBegan { workflow, changed_files } => match changed_files {
+            0 => format!("running workflow {workflow}"),
+            1 => format!("running workflow {workflow} (1 changed file)"),
+            many => format!("running workflow {workflow} ({many} changed files)"),
+        },
+        // Fixed: `workflow failed; continuing runtime in degraded mode`.
+        Notice::WorkflowFailed { path, failure, .. } => {
+            format!("workflow failed; continuing runtime in degraded mode: {}: {}", place(path), step(failure))
+        }
+        Notice::WorkflowCancelled { workflow } => {
+            format!("cancelled workflow {workflow}: it is wanted again and begins anew")
+        }
+        Notice::WorkflowSkipped { workflow } => format!("skipped workflow {workflow}: it is still running"),
+        Notice::WorkflowFinished { workflow, took } => format!("finished workflow {workflow} in {}", span(*took)),
+        Notice::Message { text, .. } => text.clone(),
+        Notice::TemplateKeyMissing { workflow, key } => {
+            format!("a template of workflow {workflow} names '{key}', which the state does not hold; it renders empty")
+        }
+        _ => String::new(),
+    }
+}
+
+/// Fixed: `process NAME is healthy at URL`, `process NAME is ready via state key KEY`.
+fn ready(process: &ProcessName, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> String {
+    let readiness = plan.processes.get(process).and_then(|plan| plan.readiness.as_ref());
+    match readiness.map(|probe| &probe.kind) {
+        Some(ProbeKind::Http { url, .. }) => format!("process {process} is healthy at {}", resolve(url)),
+        Some(ProbeKind::StateKey { key }) => format!("process {process} is ready via state key {key}"),
+        Some(ProbeKind::Tcp { address }) => format!("process {process} is ready at {}", resolve(address)),
+        Some(ProbeKind::Exec { command }) => format!("process {process} is ready: {} says so", command.program_name()),
+        Some(ProbeKind::Output { pattern }) => {
+            format!("process {process} is ready: a line matched {}", pattern.regex().as_str())
+        }
+        None => format!("process {process} is ready"),
+    }
+}
+
+/// Fixed for ctrl-c: `received ctrl-c, shutting down`.
+fn interrupted(interrupt: Interrupt) -> &'static str {
+    match interrupt {
+        Interrupt::Int => "received ctrl-c, shutting down",
+        Interrupt::Term => "received SIGTERM, shutting down",
+        Interrupt::Hup => "received SIGHUP, shutting down",
+    }
+}
+
+fn again(what: &str, again_in: Option<Duration>) -> String {
+    again_in.map_or(String::new(), |delay| format!("; {what} in {}", span(delay)))
+}
