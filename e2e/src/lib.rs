@@ -8,6 +8,7 @@
 )]
 
 pub mod project;
+pub mod recording;
 pub mod session;
 pub mod stray;
 pub mod terminal;
