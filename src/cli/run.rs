@@ -34,7 +34,7 @@ use std::time::Duration;
 use tokio::task::{JoinSet, LocalSet};
 
 /// How long the end of a session waits for a terminal that takes nothing.
-const FLUSH_MAX: Duration = Duration::from_secs(2);
+const FLUSH_MAX: Duration = Duration::from_millis(450);
 
 /// How long the end of a session waits for the guardian, which ends when no child is left.
 const DISMISSAL_MAX: Duration = Duration::from_secs(1);
