@@ -67,7 +67,8 @@ impl Marks {
     fn are_on(&self, pid: i32) -> bool {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let variables = || environment.split(|byte| *byte == 0);
-        variables().any(|variable| variable == self.state) && variables().any(|variable| variable.starts_with(&self.life))
+        variables().any(|variable| variable == self.state)
+            && variables().any(|variable| variable.starts_with(&self.life))
     }
 
     /// Kills a process that has the marks. The descriptor holds the process, so its number cannot come to mean another.
