@@ -39,7 +39,11 @@ fn a_burst_of_300_files_gives_one_run_at_once_and_one_when_it_is_over() {
     let project = recording_src("");
     let mut session = project.run_watching();
     let runs = runs_of_burst(&project);
-    assert!((1..=2).contains(&runs), "{runs} runs: {:?}", project.runs().iter().map(|run| run.files.len()).collect::<Vec<_>>());
+    assert!(
+        (1..=2).contains(&runs),
+        "{runs} runs: {:?}",
+        project.runs().iter().map(|run| run.files.len()).collect::<Vec<_>>()
+    );
     assert!(session.stop().success());
 }
 

@@ -62,13 +62,13 @@ fn each_registered_target_has_a_line_and_folders_with_all_below_them_say_so() {
     let mut session = project.run_watching();
     session.wait_for_count("watching ", 2);
     let root = project.root();
-    let lines: Vec<String> = session
-        .stderr_lines()
-        .iter()
-        .filter_map(|line| Some(line.split_once("watching ")?.1.to_owned()))
-        .collect();
+    let lines: Vec<String> =
+        session.stderr_lines().iter().filter_map(|line| Some(line.split_once("watching ")?.1.to_owned())).collect();
     assert!(lines.contains(&format!("{}/src (recursive)", root.display())), "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with(root.to_str().unwrap()) && !line.contains("(recursive)")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with(root.to_str().unwrap()) && !line.contains("(recursive)")),
+        "{lines:?}"
+    );
     assert!(session.stop().success());
 }
 
