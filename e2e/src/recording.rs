@@ -37,7 +37,11 @@ impl Project {
     fn all_runs(&self) -> Vec<Run> {
         let text = std::fs::read(self.path("runs")).unwrap_or_default();
         // A long line comes in several writes: what has no end yet is no run yet.
-        String::from_utf8_lossy(&text).split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')).map(Run::read).collect()
+        String::from_utf8_lossy(&text)
+            .split_inclusive('\n')
+            .filter_map(|line| line.strip_suffix('\n'))
+            .map(Run::read)
+            .collect()
     }
 
     /// The runs so far.

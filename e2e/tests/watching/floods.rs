@@ -55,7 +55,8 @@ fn a_checkout_of_2000_files_starts_its_hook_with_the_whole_list_in_a_private_fil
         project.file(&format!("tree/{}", name(number)), "");
     }
     let mut session = project.run_watching();
-    std::fs::rename(project.path("tree/a-folder-with-a-long-name"), project.path("src/a-folder-with-a-long-name")).unwrap();
+    std::fs::rename(project.path("tree/a-folder-with-a-long-name"), project.path("src/a-folder-with-a-long-name"))
+        .unwrap();
     // The new folder counts, too.
     let mut expected = vec!["src/a-folder-with-a-long-name".to_owned()];
     expected.extend((0..2000).map(|number| format!("src/{}", name(number))));
@@ -96,8 +97,10 @@ fn files_that_are_switched_back_and_forth_are_all_told() {
         }
         let runs = project.runs_of_all();
         let told = files_of(&runs[before..]);
-        let missing: Vec<String> =
-            (0..500).map(|number| format!("src/d{}/f{number}", number % 7)).filter(|file| !told.contains(file)).collect();
+        let missing: Vec<String> = (0..500)
+            .map(|number| format!("src/d{}/f{number}", number % 7))
+            .filter(|file| !told.contains(file))
+            .collect();
         assert!(missing.is_empty(), "round {round}: {missing:?}");
     }
     assert!(session.stop().success());

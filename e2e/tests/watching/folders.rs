@@ -45,7 +45,9 @@ fn a_folder_that_is_deleted_and_made_again_is_still_watched() {
         fs::remove_dir_all(project.path("src")).unwrap();
         for new in [format!("made again {round}"), format!("saved {round}")] {
             project.file("src/file", &new);
-            wait::until(&format!("a run sees '{new}'"), || project.runs().iter().any(|run| run.content == new).then_some(()));
+            wait::until(&format!("a run sees '{new}'"), || {
+                project.runs().iter().any(|run| run.content == new).then_some(())
+            });
         }
     }
     assert!(is_told(&project.runs_of_all(), "src/file"));

@@ -48,8 +48,16 @@ fn what_git_ignores_and_its_own_folders_are_skipped_unless_a_pattern_names_them(
     let project = recording("[watch.all]\npaths = [\"**/*.txt\", \"named/*.txt\", \".hg/*.txt\"]\n");
     project.file(".gitignore", "build/\nnamed/\n").file("sub/.gitignore", "made/\n");
     let files = [
-        "build/a.txt", "sub/build/a.txt", "sub/made/a.txt", ".git/a.txt", ".jj/a.txt", "sub/.git/a.txt",
-        "seen/a.txt", "made/a.txt", "named/a.txt", ".hg/a.txt",
+        "build/a.txt",
+        "sub/build/a.txt",
+        "sub/made/a.txt",
+        ".git/a.txt",
+        ".jj/a.txt",
+        "sub/.git/a.txt",
+        "seen/a.txt",
+        "made/a.txt",
+        "named/a.txt",
+        ".hg/a.txt",
     ];
     for file in files {
         project.file(file, "old");
@@ -68,7 +76,9 @@ fn rules_above_root_do_not_hide_it_and_the_git_part_can_be_turned_off() {
     let project = Project::new(programs!());
     project.file(".gitignore", "tree/\n*\n").file(".git/config", "").file("tree/.gitignore", "build/\n");
     for gitignore in [true, false] {
-        let text = format!("root = \"tree\"\ndebounce_ms = 0\n[watcher]\ngitignore = {gitignore}\n[watch.all]\npaths = [\"**/*.txt\"]\n");
+        let text = format!(
+            "root = \"tree\"\ndebounce_ms = 0\n[watcher]\ngitignore = {gitignore}\n[watch.all]\npaths = [\"**/*.txt\"]\n"
+        );
         project.record(&["all"], &text);
         project.file("tree/a.txt", "old").file("tree/build/a.txt", "old").file("tree/runs", "");
         let mut session = project.run_watching();

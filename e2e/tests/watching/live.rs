@@ -62,22 +62,22 @@ fn each_registered_target_has_a_line_and_folders_with_all_below_them_say_so() {
     let mut session = project.run_watching();
     session.wait_for_count("watching ", 2);
     let root = project.root();
-    let lines: Vec<String> = session
-        .stderr_lines()
-        .iter()
-        .filter_map(|line| Some(line.split_once("watching ")?.1.to_owned()))
-        .collect();
+    let lines: Vec<String> =
+        session.stderr_lines().iter().filter_map(|line| Some(line.split_once("watching ")?.1.to_owned())).collect();
     assert!(lines.contains(&format!("{}/src (recursive)", root.display())), "{lines:?}");
-    assert!(lines.iter().any(|line| line.starts_with(root.to_str().unwrap()) && !line.contains("(recursive)")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with(root.to_str().unwrap()) && !line.contains("(recursive)")),
+        "{lines:?}"
+    );
     assert!(session.stop().success());
 }
 
 #[test]
 fn a_change_during_a_run_gives_one_more_run_after_it() {
-    let project = recording_src("debounce_ms = 0");
+    let project = recording_src("");
     project.record(
         &[],
-        "debounce_ms = 0\n[watch.src]\npaths = [\"src/\"]\n\
+        "debounce_ms = 20\n[watch.src]\npaths = [\"src/\"]\n\
          [hook.wait]\ncommand = [\"sh\", \"-c\", \"echo began >> began; until [ -e go ]; do sleep 0.01; done\"]\n\
          [workflow.src]\nsteps = [{ action = \"run_hook\", hook = \"wait\" }, { action = \"run_hook\", hook = \"record\" }]\n",
     );

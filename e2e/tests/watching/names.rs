@@ -4,7 +4,18 @@ use crate::recording_src;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-const NAMES: &[&str] = &["with space", "quo\"te'", "new\nline", "tab\there", ";$(id)`id`", "-rf", "esc\u{1b}[2J", "日本語", "back\\slash", "%s{{root}}"];
+const NAMES: &[&str] = &[
+    "with space",
+    "quo\"te'",
+    "new\nline",
+    "tab\there",
+    ";$(id)`id`",
+    "-rf",
+    "esc\u{1b}[2J",
+    "日本語",
+    "back\\slash",
+    "%s{{root}}",
+];
 
 #[test]
 fn strange_names_are_told_as_they_are_in_the_environment_and_the_state() {

@@ -30,7 +30,10 @@ fn patterns_are_globs_relative_to_root_and_stars_match_slashes() {
 #[test]
 fn a_leading_dot_and_an_absolute_path_inside_root_mean_the_same_file() {
     let changed = ["style.css", "sub/style.css", "abs/a", "abs/deep/b", "lit"];
-    assert_eq!(told("[\"./style.css\", \"ROOT/abs/\", \"ROOT/lit\"]", &changed), ["abs/a", "abs/deep", "abs/deep/b", "lit", "style.css"]);
+    assert_eq!(
+        told("[\"./style.css\", \"ROOT/abs/\", \"ROOT/lit\"]", &changed),
+        ["abs/a", "abs/deep", "abs/deep/b", "lit", "style.css"]
+    );
 }
 
 #[test]

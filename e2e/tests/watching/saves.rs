@@ -138,7 +138,8 @@ fn bytes_that_come_through_a_mapping_are_seen_when_the_file_is_closed() {
     let project = recording_src("");
     let mut session = project.run_watching();
     // A tool that maps its file sets its length first, and its close is what tells.
-    let script = "import mmap\nwith open('src/file','r+b') as f:\n m=mmap.mmap(f.fileno(),0)\n m[0:3]=b'new'\n m.close()\n";
+    let script =
+        "import mmap\nwith open('src/file','r+b') as f:\n m=mmap.mmap(f.fileno(),0)\n m[0:3]=b'new'\n m.close()\n";
     let done = std::process::Command::new("python3").args(["-c", script]).current_dir(project.root()).status();
     if done.is_ok_and(|status| status.success()) {
         assert_eq!(project.wait_for_runs(1)[0].content, "new");

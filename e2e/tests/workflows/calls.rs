@@ -8,7 +8,11 @@ fn tellers(workflows: &[(&str, &str)]) -> String {
     let mut config = teller("t");
     for (name, rest) in workflows {
         config.push_str(&format!("[workflow.{name}]\n"));
-        config.push_str(if rest.contains("steps") { "" } else { "steps = [{ action = \"run_hook\", hook = \"t\" }]\n" });
+        config.push_str(if rest.contains("steps") {
+            ""
+        } else {
+            "steps = [{ action = \"run_hook\", hook = \"t\" }]\n"
+        });
         config.push_str(rest);
         config.push('\n');
     }
@@ -18,8 +22,13 @@ fn tellers(workflows: &[(&str, &str)]) -> String {
 // promise: workflow.trigger.1
 #[test]
 fn triggers_run_depth_first_and_each_once() {
-    let workflows = [("a", "triggers = [\"b\", \"c\"]"), ("b", "triggers = [\"d\"]"), ("c", "triggers = [\"d\"]"), ("d", ""),
-        ("last", "")];
+    let workflows = [
+        ("a", "triggers = [\"b\", \"c\"]"),
+        ("b", "triggers = [\"d\"]"),
+        ("c", "triggers = [\"d\"]"),
+        ("d", ""),
+        ("last", ""),
+    ];
     let project = project(&format!("startup_workflows = [\"a\", \"last\"]\n{}", tellers(&workflows)));
     let mut session = project.run();
     wait::file(&project.path("told"), |text| text.contains("t last"));
@@ -69,7 +78,8 @@ fn a_workflow_that_starts_or_is_triggered_writes_its_name_first_and_one_that_is_
 
 #[test]
 fn hooks_of_triggered_and_called_workflows_are_told_the_changed_files() {
-    let hook = "[hook.show]\ncommand = [\"sh\", \"-c\", 'echo \"$DEVLOOP_WORKFLOW $DEVLOOP_CHANGED_FILES_JSON\" >> told']\n";
+    let hook =
+        "[hook.show]\ncommand = [\"sh\", \"-c\", 'echo \"$DEVLOOP_WORKFLOW $DEVLOOP_CHANGED_FILES_JSON\" >> told']\n";
     let step = "steps = [{ action = \"run_hook\", hook = \"show\" }";
     let project = project(&format!(
         "{hook}[watch.a]\npaths = [\"src/\"]\n[workflow.a]\n{step}, {{ action = \"run_workflow\", workflow = \"b\" }}]\ntriggers = [\"c\"]\n\

@@ -1,5 +1,5 @@
 //! What a workflow does: its steps, what it calls and triggers, what it writes, and when it runs beside others.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::format_push_string, reason = "a test may panic, and need not save memory")]
 
 mod busy;
 mod calls;
@@ -32,7 +32,9 @@ fn gate(name: &str) -> String {
 
 /// A watch group of one file, and the workflow of the same name with one hook.
 fn saved_runs(name: &str, hook: &str) -> String {
-    format!("[watch.{name}]\npaths = [\"{name}\"]\n[workflow.{name}]\nsteps = [{{ action = \"run_hook\", hook = \"{hook}\" }}]\n")
+    format!(
+        "[watch.{name}]\npaths = [\"{name}\"]\n[workflow.{name}]\nsteps = [{{ action = \"run_hook\", hook = \"{hook}\" }}]\n"
+    )
 }
 
 /// The lines of the file `told`.

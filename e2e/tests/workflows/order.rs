@@ -10,8 +10,10 @@ fn two(top: &str, hooks: &str, steps: [&str; 2]) -> (Project, Session) {
     config.push_str("[hook.heard]\ncommand = [\"PUPPET\", \"append\", \"heard\", \"x\"]\n");
     config.push_str(&saved_runs("aa", "heard"));
     for (name, steps) in ["a", "b"].iter().zip(steps) {
-        config.push_str(&format!("[watch.{name}]\npaths = [\"{name}\"]\n[workflow.{name}]\n\
-             steps = [{steps}, {{ action = \"log\", message = \"workflow {name} is over\" }}]\n"));
+        config.push_str(&format!(
+            "[watch.{name}]\npaths = [\"{name}\"]\n[workflow.{name}]\n\
+             steps = [{steps}, {{ action = \"log\", message = \"workflow {name} is over\" }}]\n"
+        ));
     }
     let project = project(&config);
     let session = project.run_watching();
@@ -55,7 +57,8 @@ fn runs_that_touch_different_things_run_at_the_same_time() {
 // promise: workflow.order.3
 #[test]
 fn runs_that_write_the_same_key_run_one_after_the_other() {
-    let steps = |hook: &str| format!("{}, {{ action = \"write_state\", key = \"k\", value = \"{hook}\" }}", run_hook(hook));
+    let steps =
+        |hook: &str| format!("{}, {{ action = \"write_state\", key = \"k\", value = \"{hook}\" }}", run_hook(hook));
     let (project, mut session) = two("", &(gate("a") + &gate("b")), [&steps("a"), &steps("b")]);
     check_one_after_the_other(&project, &mut session);
     assert_eq!(project.state()["k"], "b", "the state is saved at the end");
@@ -88,9 +91,12 @@ fn runs_that_hold_one_lock_do_not_overlap() {
 
 #[test]
 fn a_lock_counts_through_calls_and_triggers() {
-    let hooks = (gate("a") + "locks = [\"dist\"]\n") + &gate("b") + "locks = [\"dist\"]\n"
+    let hooks = (gate("a") + "locks = [\"dist\"]\n")
+        + &gate("b")
+        + "locks = [\"dist\"]\n"
         + &format!("[workflow.inner]\nsteps = [{}]\n", run_hook("b"));
-    let (project, mut session) = two("", &hooks, [&run_hook("a"), "{ action = \"run_workflow\", workflow = \"inner\" }"]);
+    let (project, mut session) =
+        two("", &hooks, [&run_hook("a"), "{ action = \"run_workflow\", workflow = \"inner\" }"]);
     check_one_after_the_other(&project, &mut session);
 }
 

@@ -32,12 +32,23 @@ fn all_kinds_of_steps_run_in_order() {
     session.wait_for("the end");
     let lines = session.stderr_lines();
     let expected = [
-        "running workflow all", "started process server", "process server is ready", "url: /posts/a-slug", "inner",
-        "stopped process server", "started process server", "stopped process server", "the end",
+        "running workflow all",
+        "started process server",
+        "process server is ready",
+        "url: /posts/a-slug",
+        "inner",
+        "stopped process server",
+        "started process server",
+        "stopped process server",
+        "the end",
     ];
     let mut rest = lines.iter();
     for fragment in expected {
-        assert!(rest.any(|line| line.contains(fragment)), "'{fragment}' is missing or out of order:\n{}", session.told());
+        assert!(
+            rest.any(|line| line.contains(fragment)),
+            "'{fragment}' is missing or out of order:\n{}",
+            session.told()
+        );
     }
     assert_eq!(told(&project), ["one all", "two inner"]);
     assert_eq!(project.state()["url"], "/posts/a-slug");
@@ -54,7 +65,9 @@ fn a_failing_step_ends_the_run_with_what_it_was_to_trigger_and_devloop_goes_on()
          {{ action = \"run_hook\", hook = \"two\" }}]\ntriggers = [\"after\"]\n\
          [workflow.inner]\nsteps = [{{ action = \"log\", message = \"x\" }}, {{ action = \"run_hook\", hook = \"bad\" }}]\n\
          [workflow.after]\nsteps = [{{ action = \"run_hook\", hook = \"two\" }}]\n",
-        teller("one"), teller("two"), saved_runs("next", "one"),
+        teller("one"),
+        teller("two"),
+        saved_runs("next", "one"),
     ));
     let mut session = project.run_watching();
     project.file("outer", "1");
@@ -106,7 +119,8 @@ fn sleep_waits_that_long_and_holds_up_nothing_else() {
     let project = project(&format!(
         "[watch.slow]\npaths = [\"slow\"]\n[workflow.slow]\nsteps = [{{ action = \"log\", message = \"sleep begins\" }}, \
          {{ action = \"sleep_ms\", duration_ms = 600 }}, {{ action = \"log\", message = \"sleep ends\" }}]\n{}{}",
-        teller("one"), saved_runs("quick", "one"),
+        teller("one"),
+        saved_runs("quick", "one"),
     ));
     let mut session = project.run_watching();
     let began = Instant::now();
@@ -142,8 +156,15 @@ fn startup_workflows_run_in_the_order_of_their_list_also_after_one_that_fails() 
     wait_for_told(&project, &["slow z", "one m"]);
     let lines = session.stderr_lines();
     let at = |fragment: &str| lines.iter().position(|line| line.contains(fragment)).unwrap();
-    let order = ["running workflow z", "running workflow bad", "workflow failed; continuing runtime in degraded mode",
-        "running workflow a", "a is over", "running workflow m"].map(at);
+    let order = [
+        "running workflow z",
+        "running workflow bad",
+        "workflow failed; continuing runtime in degraded mode",
+        "running workflow a",
+        "a is over",
+        "running workflow m",
+    ]
+    .map(at);
     assert!(order.is_sorted(), "{}", session.told());
     assert!(session.stop().success());
 }

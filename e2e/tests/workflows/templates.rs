@@ -23,7 +23,10 @@ fn logging(json: &str, messages: &[&str]) -> (Project, Session) {
 /// The messages, without the beginnings of their lines.
 fn messages(session: &Session) -> Vec<String> {
     let lines = session.stderr_lines();
-    lines.iter().filter_map(|line| Some(line.strip_prefix("[devloop ")?.split_once("Z message ")?.1.to_owned())).collect()
+    lines
+        .iter()
+        .filter_map(|line| Some(line.strip_prefix("[devloop ")?.split_once("Z message ")?.1.to_owned()))
+        .collect()
 }
 
 // promise: workflow.template.1, workflow.template.2
@@ -31,12 +34,20 @@ fn messages(session: &Session) -> Vec<String> {
 fn keys_are_looked_up_whole_and_then_as_a_path_and_other_values_are_compact_json() {
     let json = r#"{"text": "as it is", "n": 1.50, "yes": true, "none": null, "list": [1, {"a": "b"}],
         "deep": {"er": {"key": "found", "n": 7}}, "deep.whole": "whole", "deep": {"er": {"key": "found"}, "whole": "path"}}"#;
-    let sent = ["message {{ text }}|{{text}}", "message {{n}} {{yes}} {{none}} {{list}}", "message {{deep.er.key}} {{deep.er}}",
-        "message {{deep.whole}}", "message {{ not a key }} {{}} {x}"];
+    let sent = [
+        "message {{ text }}|{{text}}",
+        "message {{n}} {{yes}} {{none}} {{list}}",
+        "message {{deep.er.key}} {{deep.er}}",
+        "message {{deep.whole}}",
+        "message {{ not a key }} {{}} {x}",
+    ];
     let (_project, mut session) = logging(json, &sent);
     let told = messages(&session);
     assert_eq!(told[0], "as it is|as it is");
-    assert!(["1.5 true null [1,{\"a\":\"b\"}]", "1.50 true null [1,{\"a\":\"b\"}]"].contains(&told[1].as_str()), "{told:?}");
+    assert!(
+        ["1.5 true null [1,{\"a\":\"b\"}]", "1.50 true null [1,{\"a\":\"b\"}]"].contains(&told[1].as_str()),
+        "{told:?}"
+    );
     assert_eq!(told[2], "found {\"key\":\"found\"}");
     assert_eq!(told[3], "whole");
     assert_eq!(told[4], "{{ not a key }} {{}} {x}");
@@ -46,10 +57,15 @@ fn keys_are_looked_up_whole_and_then_as_a_path_and_other_values_are_compact_json
 // promise: workflow.template.3
 #[test]
 fn a_missing_key_becomes_nothing_and_warns_once_with_its_name() {
-    let (_project, mut session) = logging("{}", &["message [{{missing}}]", "message [{{missing}}] again", "message [{{deep.er}}]"]);
+    let (_project, mut session) =
+        logging("{}", &["message [{{missing}}]", "message [{{missing}}] again", "message [{{deep.er}}]"]);
     assert_eq!(messages(&session), ["[]", "[] again", "[]"]);
     let warnings: Vec<String> = session.stderr_lines().into_iter().filter(|line| line.contains("WARN")).collect();
-    assert_eq!(warnings.iter().filter(|line| line.contains("'missing'") && line.contains("workflow w")).count(), 1, "{warnings:?}");
+    assert_eq!(
+        warnings.iter().filter(|line| line.contains("'missing'") && line.contains("workflow w")).count(),
+        1,
+        "{warnings:?}"
+    );
     assert_eq!(warnings.iter().filter(|line| line.contains("'deep.er'")).count(), 1, "{warnings:?}");
     assert!(session.stop().success());
 }
@@ -57,7 +73,8 @@ fn a_missing_key_becomes_nothing_and_warns_once_with_its_name() {
 // promise: workflow.template.4
 #[test]
 fn a_value_that_looks_like_a_template_stays_text() {
-    let (project, mut session) = logging(r#"{"a": "{{b}}", "b": "secret", "c": "$HOME $(id)"}"#, &["message {{a}} {{c}}"]);
+    let (project, mut session) =
+        logging(r#"{"a": "{{b}}", "b": "secret", "c": "$HOME $(id)"}"#, &["message {{a}} {{c}}"]);
     assert_eq!(messages(&session), ["{{b}} $HOME $(id)"]);
     assert!(session.stop().success());
     assert_eq!(project.state()["a"], "{{b}}");

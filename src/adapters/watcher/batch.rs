@@ -22,7 +22,7 @@ impl Batch {
     pub(super) fn new(plan: &Plan, own: Own) -> Self {
         let groups: Vec<WatchPlan> = plan.watches.values().cloned().collect();
         let whole = groups.iter().filter(|group| group.ignore.is_empty()).flat_map(|group| &group.patterns);
-        let whole = whole.filter(|pattern| is_whole_folder(pattern)).map(|pattern| prefix_of(pattern)).collect();
+        let whole = whole.filter(|pattern| is_whole_folder(pattern)).map(prefix_of).collect();
         Self { groups, whole, own, touches: Vec::new(), places: HashMap::new() }
     }
 
