@@ -10,7 +10,13 @@ pub fn open() -> (File, Stdio) {
     let (mut reader, mut terminal) = (0, 0);
     // SAFETY: both pointers are to live integers; null asks for no name and for default settings (openpty(3)).
     let result = unsafe {
-        libc::openpty(&raw mut reader, &raw mut terminal, std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut())
+        libc::openpty(
+            &raw mut reader,
+            &raw mut terminal,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
     };
     assert_eq!(result, 0, "no terminal: {}", std::io::Error::last_os_error());
     // SAFETY: openpty succeeded, so both are descriptors that nobody else owns.

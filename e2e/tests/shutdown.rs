@@ -21,20 +21,27 @@ const ASKED: [(Signal, &str); 3] = [
     (Signal::HUP, "received SIGHUP, shutting down"),
 ];
 
-/// Runs a session up to a moment, for each signal, and sends it: the session must end well and leave nothing.
-fn ends_at(config: &str, moment: impl Fn(&Project, &Session)) {
-    for (signal, words) in ASKED {
-        let project = project(config);
-        let mut session = project.run();
-        moment(&project, &session);
-        session.signal(signal);
-        assert!(session.wait().success(), "{words}\n{}", session.told());
-        assert_eq!(session.count(words), 1, "{}", session.told());
-        assert_eq!(session.count("not reached"), 0, "{}", session.told());
-        let state = project.state();
-        assert_eq!(state["root"], project.root().to_str().unwrap());
-        wait::nothing_left(&project.root());
-    }
+/// Runs a session up to a moment and sends a signal: the session must end well and leave nothing.
+fn ends_by((signal, words): (Signal, &str), config: &str, moment: impl Fn(&Project, &Session)) {
+    let project = project(config);
+    let mut session = project.run();
+    moment(&project, &session);
+    session.signal(signal);
+    assert!(session.wait().success(), "{words}\n{}", session.told());
+    assert_eq!(session.count(words), 1, "{}", session.told());
+    assert_eq!(session.count("not reached"), 0, "{}", session.told());
+    assert_eq!(project.state()["root"], project.root().to_str().unwrap());
+    wait::nothing_left(&project.root());
+}
+
+/// The same with each of the three signals.
+fn ends_at(config: &str, moment: impl Fn(&Project, &Session) + Sync) {
+    std::thread::scope(|scope| {
+        for asked in ASKED {
+            let moment = &moment;
+            scope.spawn(move || ends_by(asked, config, moment));
+        }
+    });
 }
 
 // promise: session.stop.1, session.exit.1
@@ -46,7 +53,9 @@ fn a_signal_ends_a_session_at_rest_and_every_process_is_asked_to_end() {
             session.wait_for_stdout("up");
         },
     );
-    let project = project("[process.web]\ncommand = [\"PUPPET\", \"on-term\", \"heard\", \"asked\", \"print\", \"up\", \"hang\"]\n");
+    let project = project(
+        "[process.web]\ncommand = [\"PUPPET\", \"on-term\", \"heard\", \"asked\", \"print\", \"up\", \"hang\"]\n",
+    );
     let mut session = project.run();
     session.wait_for_stdout("up");
     assert!(session.stop().success());
@@ -115,16 +124,16 @@ steps = [
 // promise: session.stop.1
 #[test]
 fn a_signal_ends_probes_that_are_never_answered() {
-    let [web, exec, dial] = [(); 3].map(|()| wait::free_port());
-    ends_at(
-        &format!(
+    for asked in ASKED {
+        let [web, dial] = [(); 2].map(|()| wait::free_port());
+        let config = format!(
             r#"
 startup_workflows = ["startup"]
 [process.web]
 command = ["PUPPET", "accept-and-say-nothing", "127.0.0.1:{web}"]
 readiness = {{ kind = "http", url = "http://127.0.0.1:{web}/", timeout_ms = 600000, interval_ms = 600000 }}
 [process.exec]
-command = ["PUPPET", "serve", "127.0.0.1:{exec}", "ok", "hang"]
+command = ["PUPPET", "hang"]
 readiness = {{ kind = "exec", command = ["PUPPET", "ignore-term", "write-pid", "probe.pid", "hang"], timeout_ms = 600000, interval_ms = 600000 }}
 [process.tcp]
 command = ["PUPPET", "hang"]
@@ -132,13 +141,13 @@ readiness = {{ kind = "tcp", address = "127.0.0.1:{dial}", timeout_ms = 600000 }
 [workflow.startup]
 steps = [{{ action = "wait_for_process", process = "web" }}, {{ action = "log", message = "not reached" }}]
 "#
-        ),
-        |project, session| {
+        );
+        ends_by(asked, &config, |project, session| {
             wait::pid(&project.path("probe.pid"));
             session.wait_for("running workflow startup");
             wait::until("the probe has a connection", || has_connection(web).then_some(()));
-        },
-    );
+        });
+    }
 }
 
 /// Whether a connection to a local port is open (`/proc/net/tcp` in proc(5): state 01).
@@ -267,13 +276,12 @@ steps = [
 // promise: session.stop.1
 #[test]
 fn ten_well_behaved_children_end_with_the_session() {
-    let mut config = String::new();
-    for number in 0..10 {
-        config.push_str(&format!(
+    let child = |number: usize| {
+        format!(
             "[process.p{number}]\ncommand = [\"PUPPET\", \"on-term\", \"heard\", \"p{number}\", \"print\", \"p{number} is up\", \"hang\"]\n"
-        ));
-    }
-    let project = project(&config);
+        )
+    };
+    let project = project(&(0..10).map(child).collect::<String>());
     let mut session = project.run();
     for number in 0..10 {
         session.wait_for_stdout(&format!("p{number} is up"));
@@ -436,7 +444,9 @@ command = ["PUPPET", "group-child", "tool.pid", "exit", "0"]
 steps = [{ action = "run_hook", hook = "tool" }, { action = "restart_process", process = "tree" }, { action = "log", message = "started" }]
 "#,
     );
-    for moment in ["writing session log", "started process tree", "running workflow startup", "stopped process tree", "started"] {
+    for moment in
+        ["writing session log", "started process tree", "running workflow startup", "stopped process tree", "started"]
+    {
         let session = project.run();
         session.wait_for(moment);
         session.signal(Signal::KILL);

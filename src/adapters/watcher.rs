@@ -14,6 +14,7 @@ mod ignores;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod inotify;
 mod listing;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod mounts;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod native;

@@ -209,7 +209,7 @@ impl Engine {
             let wanted = self.observers.advance(&mut self.turn, &mut self.hooks);
             let (runs, mut reach) = self.reach();
             for workflow in wanted {
-                runs.want(&workflow, Files::new(), None, &mut reach);
+                runs.want(&workflow, Files::new(), &[], &mut reach);
             }
             runs.advance(&mut reach);
             if self.phase == Phase::Startup && self.runs.are_startup_over() {

@@ -30,18 +30,18 @@ fn obey(order: &str, next: &mut dyn FnMut() -> String) {
         "print-env" => println!("{}", std::env::var(next()).unwrap_or_else(|_| "(unset)".to_owned())),
         "write-env" => {
             let value = std::env::var(next()).unwrap_or_else(|_| "(unset)".to_owned());
-            std::fs::write(next(), value).unwrap();
+            write(&next(), &value);
         }
-        "write-cwd" => std::fs::write(next(), std::env::current_dir().unwrap().to_str().unwrap()).unwrap(),
+        "write-cwd" => write(&next(), std::env::current_dir().unwrap().to_str().unwrap()),
         "append" => append(&next(), &next()),
-        "write-pid" => std::fs::write(next(), std::process::id().to_string()).unwrap(),
+        "write-pid" => write(&next(), &std::process::id().to_string()),
         "write-fds" => {
             let mut fds: Vec<String> = std::fs::read_dir("/proc/self/fd")
                 .unwrap()
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap())
                 .collect();
             fds.sort();
-            std::fs::write(next(), fds.join(" ")).unwrap();
+            write(&next(), &fds.join(" "));
         }
         "cat" => print!("{}", std::fs::read_to_string(next()).unwrap()),
         "await-file" => {
@@ -91,7 +91,7 @@ fn obey_rarely(order: &str, next: &mut dyn FnMut() -> String) {
             append(&next(), &value);
         }
         "remove-file" => std::fs::remove_file(next()).unwrap(),
-        "write-stdin" => std::fs::write(next(), if is_stdin_at_its_end() { "at its end" } else { "open and empty" }).unwrap(),
+        "write-stdin" => write(&next(), if is_stdin_at_its_end() { "at its end" } else { "open and empty" }),
         "spew-slowly" => spew_slowly(next().parse().unwrap(), &next()),
         "on-signal" => {
             let number = next().parse().unwrap();
@@ -143,7 +143,7 @@ fn is_stdin_at_its_end() -> bool {
 fn spew_slowly(length: usize, path: &str) {
     for number in 0.. {
         println!("{number:08} {}", "x".repeat(length));
-        std::fs::write(path, number.to_string()).unwrap();
+        write(path, &number.to_string());
     }
 }
 
@@ -192,10 +192,20 @@ fn redirect(address: &str, away: &str) {
             Err(_) => Some(away.to_owned()),
         };
         let _ = match location {
-            Some(location) => write!(stream, "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+            Some(location) => write!(
+                stream,
+                "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            ),
             None => write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"),
         };
     }
+}
+
+/// Whoever waits for the file finds it whole.
+fn write(path: &str, text: &str) {
+    let part = format!("{path}.{}.part", std::process::id());
+    std::fs::write(&part, text).unwrap();
+    std::fs::rename(&part, path).unwrap();
 }
 
 fn append(path: &str, line: &str) {

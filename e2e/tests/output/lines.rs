@@ -33,7 +33,8 @@ steps = [{ action = "run_hook", hook = "tool" }, { action = "log", message = "a 
     assert_eq!(stdout.len(), 3, "only what children wrote to stdout is on stdout: {stdout:?}");
     assert!(!session.told().contains("not shown"));
     let log = session.log();
-    for line in ["[puppet web] one", "[puppet web] two", "[sh tool] five", "[sh tool] six", "[puppet quiet] not shown"] {
+    for line in ["[puppet web] one", "[puppet web] two", "[sh tool] five", "[sh tool] six", "[puppet quiet] not shown"]
+    {
         assert!(log.lines().any(|logged| logged == line), "{line}: {log}");
     }
 }
@@ -42,11 +43,11 @@ steps = [{ action = "run_hook", hook = "tool" }, { action = "log", message = "a 
 #[test]
 fn lines_of_many_writers_are_never_mixed_and_none_is_lost() {
     const LINES: usize = 20_000;
-    let mut config = String::new();
-    for (writer, length) in [("a", 9), ("b", 100), ("c", 1000), ("d", 333)] {
-        config.push_str(&format!("[process.{writer}]\ncommand = [\"PUPPET\", \"spew\", \"{LINES}\", \"{length}\"]\n"));
-    }
-    let project = project(&config);
+    let writers = [("a", 9), ("b", 100), ("c", 1000), ("d", 333)];
+    let config = writers.map(|(writer, length)| {
+        format!("[process.{writer}]\ncommand = [\"PUPPET\", \"spew\", \"{LINES}\", \"{length}\"]\n")
+    });
+    let project = project(&config.concat());
     let mut session = project.run();
     for writer in ["a", "b", "c", "d"] {
         session.wait_for(&format!("process {writer} exited with exit status 0"));
@@ -54,7 +55,7 @@ fn lines_of_many_writers_are_never_mixed_and_none_is_lost() {
     assert!(session.stop().success());
     let lines = session.stdout_lines();
     assert_eq!(lines.len(), 4 * LINES);
-    for (writer, length) in [("a", 9), ("b", 100), ("c", 1000), ("d", 333)] {
+    for (writer, length) in writers {
         let texts = behind(&lines, &format!("[puppet {writer}] "));
         assert_eq!(texts.len(), LINES, "{writer}");
         for (number, text) in texts.iter().enumerate() {

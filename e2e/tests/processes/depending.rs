@@ -82,8 +82,8 @@ steps = [{ action = "start_process", process = "app" }, { action = "log", messag
     project.file("go", "");
     session.wait_for("all are up");
     let lines = session.stderr_lines();
-    let places =
-        ["process base is ready", "started process middle", "started process app"].map(|fragment| place(&lines, fragment));
+    let places = ["process base is ready", "started process middle", "started process app"]
+        .map(|fragment| place(&lines, fragment));
     assert!(places.is_sorted(), "{lines:#?}");
 }
 

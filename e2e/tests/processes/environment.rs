@@ -39,7 +39,7 @@ steps = [{ action = "run_hook", hook = "tool" }]
     let ours: Vec<(&str, &str)> = process
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
-        .filter(|(name, _)| name.starts_with("DEVLOOP_"))
+        .filter(|(name, _)| name.starts_with("DEVLOOP_") && *name != "DEVLOOP_LIFE")
         .collect();
     assert_eq!(
         ours,
@@ -50,6 +50,7 @@ steps = [{ action = "run_hook", hook = "tool" }]
             ("DEVLOOP_WORKFLOW", "startup"),
         ]
     );
+    assert!(process["DEVLOOP_LIFE"].contains("tool"), "the mark of this life: {process:?}");
     assert_eq!(process["OWN"], "of the process");
     assert_eq!(process["PLAIN"], "replaced");
     assert_eq!(process["KEPT"], "kept");
@@ -175,7 +176,10 @@ steps = [{ action = "run_hook", hook = "tool" }]
     );
     let mut session = project.run_watching();
     let line = session.wait_for("guardian failed to start process 'early'");
-    assert!(line.contains("command[2]") && line.contains("NOT_SET_EARLY") && line.contains("$$NOT_SET_EARLY"), "{line}");
+    assert!(
+        line.contains("command[2]") && line.contains("NOT_SET_EARLY") && line.contains("$$NOT_SET_EARLY"),
+        "{line}"
+    );
     session.wait_for("started process fine");
     // The warnings of the start named them all, wherever they stand.
     let warned = session.stderr_lines().join("\n");
@@ -228,11 +232,11 @@ paths = ["go"]
 [process.plain]
 command = ["PUPPET", "write-fds", "process.fds", "hang"]
 [process.signals]
-command = ["grep", "-E", "^Sig(Blk|Ign|Cgt)", "/proc/self/status"]
+command = ["cat", "/proc/self/status"]
 [hook.plain]
 command = ["PUPPET", "write-fds", "hook.fds"]
 [hook.signals]
-command = ["grep", "-E", "^Sig(Blk|Ign|Cgt)", "/proc/self/status"]
+command = ["cat", "/proc/self/status"]
 [workflow.go]
 steps = [
   { action = "run_hook", hook = "plain" },
@@ -254,11 +258,12 @@ steps = [
     // The fourth is the one that the puppet reads the list with.
     assert_eq!(std::fs::read_to_string(project.path("process.fds")).unwrap(), "0 1 2 3");
     assert_eq!(std::fs::read_to_string(project.path("hook.fds")).unwrap(), "0 1 2 3");
-    for label in ["[grep signals] SigBlk:", "[grep signals] SigIgn:", "[grep signals] SigCgt:"] {
-        session.wait_for_stdout(label);
-    }
+    let is_of_signals = |line: &&String| {
+        ["SigBlk:", "SigIgn:", "SigCgt:"].iter().any(|name| line.starts_with(&format!("[cat signals] {name}")))
+    };
+    session.wait_for("process signals exited with");
     let lines = session.stdout_lines();
-    let signals: Vec<&String> = lines.iter().filter(|line| line.contains("[grep signals] Sig")).collect();
+    let signals: Vec<&String> = lines.iter().filter(|line| is_of_signals(line)).collect();
     assert_eq!(signals.len(), 6, "{lines:?}");
     assert!(signals.iter().all(|line| line.ends_with("0000000000000000")), "{signals:#?}");
 }

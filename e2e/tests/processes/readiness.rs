@@ -242,7 +242,7 @@ output = { rules = [{ state_key = "address", pattern = "^address: (.*)$" }] }
     project.file("open", "");
     session.wait_for("process web is ready via state key address");
     session.wait_for("the wait is over");
-    assert_eq!(project.state()["address"], "here");
+    wait::file(&project.state_file(), |text| text.contains("\"address\": \"here\""));
 }
 
 // promise: process.ready.5
@@ -310,7 +310,11 @@ readiness = {{ kind = "http", url = "http://{address}{path}", interval_ms = 20, 
     let session = project.run_watching();
     project.file("go", "");
     let over = wait::until("the wait has an end", || {
-        if session.count("the wait is over") > 0 { Some(true) } else { (session.count("workflow failed") > 0).then_some(false) }
+        if session.count("the wait is over") > 0 {
+            Some(true)
+        } else {
+            (session.count("workflow failed") > 0).then_some(false)
+        }
     });
     (session.told(), over)
 }

@@ -1,6 +1,6 @@
 //! What starts when, and what cannot start.
 
-use super::{place, project};
+use super::{parent, place, project, stat};
 use e2e::wait;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -53,17 +53,6 @@ command = ["PUPPET", "write-pid", "bravo.pid", "hang"]
     // Each has a keeper of its own, and the keepers are made one after the other: their start times are the order.
     let keepers = ["alpha.pid", "bravo.pid", "charlie.pid"].map(|file| parent(wait::pid(&project.path(file))));
     assert!(keepers.is_sorted_by_key(|keeper| start_time(*keeper)), "{keepers:?}");
-}
-
-/// A field of `/proc/PID/stat`, counted as in proc(5).
-fn stat(pid: u32, field: usize) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The second field is the program's name in parentheses, which may hold anything.
-    stat.rsplit(')').next().unwrap().split_whitespace().nth(field - 3).unwrap().parse().unwrap()
-}
-
-fn parent(pid: u32) -> u32 {
-    u32::try_from(stat(pid, 4)).unwrap()
 }
 
 /// In clock ticks since the system started.
@@ -172,11 +161,11 @@ steps = [{ action = "start_process", process = "absent" }, { action = "log", mes
     permit(&project.path("bin/orphaned"), 0o755);
     let mut session = project.run_watching();
     for (process, names, reason) in [
-        ("absent", "./bin/absent", "No such file or directory"),
+        ("absent", "bin/absent", "No such file or directory"),
         ("bare", "no-program-has-this-name", "No such file or directory"),
-        ("closed", "./bin/closed", "Permission denied"),
+        ("closed", "bin/closed", "Permission denied"),
         ("homeless", "no/such/folder", "No such file or directory"),
-        ("orphaned", "./bin/orphaned", "No such file or directory"),
+        ("orphaned", "bin/orphaned", "No such file or directory"),
     ] {
         let line = session.wait_for(&format!("guardian failed to start process '{process}'"));
         assert!(line.contains(names) && line.contains(reason), "{line}");

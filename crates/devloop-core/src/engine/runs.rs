@@ -57,18 +57,18 @@ enum Stage {
 impl Runs {
     /// Wants the startup workflows, one after the other in their order.
     pub(crate) fn want_startup(&mut self, reach: &mut Reach<'_>) {
-        let mut after = None;
+        let mut after = Vec::new();
         for workflow in &reach.plan.startup_workflows.clone() {
-            after = self.want(workflow, Files::new(), after, reach).or(after);
-            self.startup.extend(after);
+            after.extend(self.want(workflow, Files::new(), &after, reach));
         }
+        self.startup.extend(after);
     }
 
     /// Wants the workflows of a batch, one after the other in name order.
     pub(crate) fn want_batch(&mut self, batch: Batch, reach: &mut Reach<'_>) {
-        let mut after = None;
+        let mut after = Vec::new();
         for (workflow, files) in batch {
-            after = self.want(&workflow, files, after, reach).or(after);
+            after.extend(self.want(&workflow, files, &after, reach));
         }
     }
 
@@ -77,7 +77,7 @@ impl Runs {
         &mut self,
         workflow: &WorkflowName,
         mut files: Files,
-        after: Option<RunId>,
+        after: &[RunId],
         reach: &mut Reach<'_>,
     ) -> Option<RunId> {
         let on_busy = reach.plan.workflows.get(workflow)?.on_busy;

@@ -161,11 +161,25 @@ fn a_first_save_of_many_files_waits_no_longer_than_four_milliseconds() {
     for at in 0..7 {
         story = story.saves(100 + at, &format!("src/{at}.rs"));
     }
-    check(&story.until(1000), &expect![[""]]);
+    check(
+        &story.until(1000),
+        &expect![[r#"
+        +0ms SessionBegan → watch
+        +1ms WatchingBegan
+        +100ms PathsTouched [Settled src/0.rs]
+        +101ms PathsTouched [Settled src/1.rs]
+        +102ms PathsTouched [Settled src/2.rs]
+        +103ms PathsTouched [Settled src/3.rs]
+        +104ms PathsTouched [Settled src/4.rs] → 'rust began with 5 files', "rust: ["src/0.rs","src/1.rs","src/2.rs","src/3.rs","src/4.rs"]", 'rust finished'
+        +105ms PathsTouched [Settled src/5.rs]
+        +106ms PathsTouched [Settled src/6.rs]
+        +126ms DeadlineReached → 'rust began with 2 files', "rust: ["src/5.rs","src/6.rs"]", 'rust finished'
+    "#]],
+    );
 }
 
 #[test]
-fn debounce_zero_waits_for_nothing() {
+fn debounce_zero_waits_for_nothing_but_the_writer() {
     let mut story = Story::begins(quick().debounce(0), Script::default())
         .touches(100, "src/a.rs", TouchKind::Writing)
         .saves(101, "src/a.rs")
@@ -173,12 +187,12 @@ fn debounce_zero_waits_for_nothing() {
     check(
         &story.until(1000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +100ms PathsTouched [Writing src/a.rs] → 'rust began with 1 files', "rust: ["src/a.rs"]", 'rust finished'
-        +101ms PathsTouched [Settled src/a.rs] → 'rust began with 1 files', "rust: ["src/a.rs"]", 'rust finished'
-        +101ms PathsTouched [Settled src/b.rs] → 'rust began with 1 files', "rust: ["src/b.rs"]", 'rust finished'
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +100ms PathsTouched [Writing src/a.rs]
+            +101ms PathsTouched [Settled src/a.rs] → 'rust began with 1 files', "rust: ["src/a.rs"]", 'rust finished'
+            +101ms PathsTouched [Settled src/b.rs] → 'rust began with 1 files', "rust: ["src/b.rs"]", 'rust finished'
+        "#]],
     );
 }
 

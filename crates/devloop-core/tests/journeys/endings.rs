@@ -9,7 +9,7 @@ use std::time::Duration;
 
 fn levels() -> Planned {
     Planned::new()
-        .process("db", |db| db.stop_timeout = Duration::from_millis(1000))
+        .process("db", |db| db.stop_timeout = Duration::from_secs(1))
         .process("cache", |_| {})
         .process("server", |server| server.depends_on = needs(&["db", "cache"]))
         .hook("build", |_| {})
@@ -179,7 +179,7 @@ fn ctrl_c_before_watches_are_live_ends_at_once() {
 #[test]
 fn ctrl_c_stops_probes() {
     let plan = Planned::new()
-        .process("server", |server| server.readiness = http(500, 15_000))
+        .process("server", |server| server.readiness = Some(http(500, 15_000)))
         .workflow("w", [log("w")])
         .watch("w", "src/");
     let script = Script { ready_after: [("server", 60_000)].into(), shows_everything: true, ..Script::default() };

@@ -2,6 +2,7 @@
 //! story, the trace beside it.
 
 #![expect(clippy::unwrap_used, reason = "what a story builds by hand is right, or the story is wrong")]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 mod batches;
 #[path = "../stage/build.rs"]

@@ -141,7 +141,7 @@ fn starting_a_process_starts_what_it_depends_on_and_waits_until_that_is_ready() 
     let plan = Planned::new()
         .process("db", |db| {
             db.autostart = false;
-            db.readiness = http(500, 15_000);
+            db.readiness = Some(http(500, 15_000));
         })
         .process("queue", |queue| queue.autostart = false)
         .process("server", |server| {
@@ -240,7 +240,7 @@ fn starting_what_runs_does_nothing() {
 fn a_process_that_dies_ends_its_wait_at_once_with_its_exit_status() {
     let plan = Planned::new()
         .process("server", |server| {
-            server.readiness = http(500, 15_000);
+            server.readiness = Some(http(500, 15_000));
             server.restart = RestartPolicy::Always;
         })
         .workflow("w", [wait("server"), log("never said")])

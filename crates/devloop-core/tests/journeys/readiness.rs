@@ -11,8 +11,8 @@ use devloop_core::plan::process::{ProcessPlan, RestartPolicy};
 use expect_test::expect;
 use std::time::Duration;
 
-fn probe(kind: ProbeKind) -> Option<ProbePlan> {
-    Some(ProbePlan { kind, interval: Duration::from_millis(500), timeout: Duration::from_secs(15) })
+fn probe(kind: ProbeKind) -> ProbePlan {
+    ProbePlan { kind, interval: Duration::from_millis(500), timeout: Duration::from_secs(15) }
 }
 
 fn pattern(text: &str) -> Pattern {
@@ -29,7 +29,7 @@ fn waiting(change: impl FnOnce(&mut ProcessPlan)) -> Planned {
 
 #[test]
 fn a_wait_for_a_process_that_never_becomes_ready_fails_in_time_and_says_what_the_probe_said() {
-    let plan = waiting(|server| server.readiness = http(500, 1000));
+    let plan = waiting(|server| server.readiness = Some(http(500, 1000)));
     let script = Script { ready_after: [("server", 60_000)].into(), ..Script::default() };
     let mut story = Story::begins(plan, script).saves(100, "src/a");
     check(
@@ -48,7 +48,7 @@ fn a_wait_for_a_process_that_never_becomes_ready_fails_in_time_and_says_what_the
 
 #[test]
 fn probes_begin_at_once_and_come_more_seldom_with_the_time_waited() {
-    let plan = waiting(|server| server.readiness = http(500, 15_000));
+    let plan = waiting(|server| server.readiness = Some(http(500, 15_000)));
     let script = Script { ready_after: [("server", 12)].into(), shows_everything: true, ..Script::default() };
     check(
         &Story::begins(plan, script).until(100),
@@ -84,7 +84,7 @@ fn a_captured_key_wakes_the_wait_at_once() {
             extract: Extract::Regex { pattern: pattern("^port ([0-9]+)$"), capture_group: 1 },
         };
         server.output.rules.push(rule);
-        server.readiness = probe(ProbeKind::StateKey { key: "port".into() });
+        server.readiness = Some(probe(ProbeKind::StateKey { key: "port".into() }));
     });
     let captured = ProcessFact::Captured { key: "port".into(), value: "8080".to_owned() };
     let mut story = Story::begins(plan, Script::default())
@@ -115,7 +115,7 @@ fn a_captured_key_wakes_the_wait_at_once() {
 
 #[test]
 fn a_matching_line_wakes_the_wait_at_once() {
-    let plan = waiting(|server| server.readiness = probe(ProbeKind::Output { pattern: pattern("listening") }));
+    let plan = waiting(|server| server.readiness = Some(probe(ProbeKind::Output { pattern: pattern("listening") })));
     let mut story = Story::begins(plan, Script::default())
         .saves(100, "src/a")
         .at(200, life("server", ProcessFact::LineMatched(ProbeRole::Readiness)));
@@ -137,7 +137,7 @@ fn a_matching_line_wakes_the_wait_at_once() {
 fn a_process_that_is_no_longer_well_is_restarted() {
     let plan = Planned::new()
         .process("server", |server| {
-            server.liveness = http(500, 15_000);
+            server.liveness = Some(http(500, 15_000));
             server.restart = RestartPolicy::OnFailure;
         })
         .workflow("w", [log("w")])
@@ -161,7 +161,7 @@ fn a_process_that_is_no_longer_well_is_restarted() {
 #[test]
 fn a_process_that_is_never_restarted_is_only_told_to_be_unwell() {
     let plan = Planned::new()
-        .process("server", |server| server.liveness = http(500, 15_000))
+        .process("server", |server| server.liveness = Some(http(500, 15_000)))
         .workflow("w", [log("w")])
         .watch("w", "src/");
     let script = Script { unwell_from: [("server", 1200)].into(), ..Script::default() };

@@ -40,7 +40,7 @@ fn watches_are_live_before_processes_and_startup_workflows_and_those_go_on_after
 fn a_taken_address_during_startup_ends_the_session() {
     let plan = Planned::new()
         .process("other", |_| {})
-        .process("server", |server| server.readiness = http(500, 15_000))
+        .process("server", |server| server.readiness = Some(http(500, 15_000)))
         .workflow("w", [log("w")])
         .watch("w", "src/");
     let script = Script { start_failures: [("server", (1, taken()))].into(), ..Script::default() };
@@ -65,7 +65,7 @@ fn a_taken_address_during_startup_ends_the_session() {
 fn a_taken_address_later_fails_the_workflow() {
     let plan = Planned::new()
         .process("server", |server| {
-            server.readiness = http(500, 15_000);
+            server.readiness = Some(http(500, 15_000));
             server.autostart = false;
         })
         .workflow("w", [start("server"), log("never said")])

@@ -16,7 +16,7 @@ fn triggering(names: &'static [&'static str]) -> impl FnOnce(&mut WorkflowPlan) 
 #[test]
 fn a_restart_with_a_wait_goes_on_when_the_new_life_answers_its_probe() {
     let plan = Planned::new()
-        .process("server", |server| server.readiness = http(500, 15_000))
+        .process("server", |server| server.readiness = Some(http(500, 15_000)))
         .workflow("rust", [restart("server"), wait("server"), log("ready")])
         .watch("rust", "src/");
     let script = Script { ready_after: [("server", 30)].into(), ..Script::default() };
@@ -171,7 +171,19 @@ fn a_missing_key_is_told_once_and_a_value_that_looks_like_a_template_stays_text(
     let captured = Captured::Text("{{ last_workflow }}".to_owned());
     let script = Script { hook_ends: [("ask", vec![exits(0, captured)])].into(), ..Script::default() };
     let mut story = Story::begins(plan, script).saves(100, "src/a").saves(200, "src/b");
-    check(&story.until(1000), &expect![[""]]);
+    check(
+        &story.until(1000),
+        &expect![[r#"
+        +0ms SessionBegan → watch
+        +1ms WatchingBegan
+        +100ms PathsTouched [Settled src/a] → 'say began with 1 files', 'TemplateKeyMissing { workflow: say, key: gone }', "say: []"
+        +101ms saved v3 → hook ask t1 for say ["src/a"]
+        +111ms hook t1 ended with exit status 0, Text("{{ last_workflow }}") → "say: [{{ last_workflow }}]", "say: []", 'say finished'
+        +200ms PathsTouched [Settled src/b] → 'say began with 1 files', "say: []"
+        +201ms saved v5 → hook ask t2 for say ["src/b"]
+        +211ms hook t2 ended with exit status 0, Text("{{ last_workflow }}") → "say: [{{ last_workflow }}]", "say: []", 'say finished'
+    "#]],
+    );
 }
 
 #[test]

@@ -72,6 +72,6 @@ impl Checkers {
     pub(crate) fn rest(&self, view: &View, file: Option<&Arc<Values>>) -> Result<(), String> {
         self.changes.rest()?;
         self.processes.rest(view)?;
-        self.state.rest(view, file)
+        state::State::rest(view, file)
     }
 }

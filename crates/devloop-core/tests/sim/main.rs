@@ -1,5 +1,6 @@
 //! Thousands of simulated sessions. A seed draws the plan, the faults and what comes from outside; checkers with
-//! oracles of their own watch every step. `SIM_SEED=n` shows one session in full, `SIM_SEEDS=n` lives that many.
+//! oracles of their own watch every step. `SIM_SEED=n` shows one session in full, `SIM_SEEDS=n` lives that many,
+//! `SIM_FROM=n` from that one on, `SIM_FAILURES=n` up to that many broken ones.
 
 #![expect(clippy::unwrap_used, reason = "what a test builds by hand is right, or the test is wrong")]
 
@@ -22,7 +23,7 @@ const SEEDS: u64 = 2_000;
 /// Lines of a failed session that are shown without `SIM_SEED`.
 const TAIL: usize = 60;
 /// Failed sessions that are counted before giving up: which seeds fail in the same way helps to find the cause.
-const FAILURES_MAX: usize = 20;
+const FAILURES_MAX: u64 = 20;
 
 /// A number from the environment: which sessions are lived is for whoever runs the test to say.
 #[expect(clippy::disallowed_methods, reason = "the test is told by its environment; the core is not")]
@@ -65,11 +66,12 @@ fn thousands_of_sessions_keep_every_promise() {
     let from = number("SIM_FROM").unwrap_or(0);
     let mut steps = 0;
     let mut failures = Vec::new();
+    let most = number("SIM_FAILURES").unwrap_or(FAILURES_MAX);
     for seed in from..from + number("SIM_SEEDS").unwrap_or(SEEDS) {
         let (session, broken) = live(seed, false);
         steps += session.steps;
         failures.extend(broken.map(|broken| (seed, broken)));
-        if failures.len() >= FAILURES_MAX {
+        if failures.len() as u64 >= most {
             break;
         }
     }

@@ -120,11 +120,11 @@ fn draw_hook(dice: &mut Dice, number: usize, workflows: &[WorkflowName]) -> Hook
 }
 
 fn draw_locks(dice: &mut Dice) -> BTreeSet<LockName> {
-    ["dist", "db"].into_iter().filter(|_| dice.percent(12)).map(LockName::from).collect()
+    ["dist", "db"].into_iter().filter(|_| dice.percent(20)).map(LockName::from).collect()
 }
 
 fn draw_watch(dice: &mut Dice, workflows: &[WorkflowName]) -> WatchPlan {
-    let mut patterns = vec![folder(*dice.pick::<&str>(&FOLDERS))];
+    let mut patterns = vec![folder(dice.pick::<&str>(&FOLDERS))];
     if dice.percent(20) {
         patterns.push(path_pattern("**/*.css"));
     }
@@ -211,7 +211,7 @@ fn draw_plain_step(dice: &mut Dice, plan: &Plan, later: &[WorkflowName]) -> Step
         7 => Step::Sleep(dice.millis(0, 800)),
         _ => Step::WriteState {
             key: StateKey::new(format!("k{}", dice.below(4))),
-            value: Template::parse(*dice.pick(&["one", "two", "{{ k2 }}!", "{{ last_workflow }}"])),
+            value: Template::parse(dice.pick::<&str>(&["one", "two", "{{ k2 }}!", "{{ last_workflow }}"])),
         },
     }
 }

@@ -114,9 +114,9 @@ impl Planned {
     }
 }
 
-pub(crate) fn http(interval_ms: u64, timeout_ms: u64) -> Option<ProbePlan> {
+pub(crate) fn http(interval_ms: u64, timeout_ms: u64) -> ProbePlan {
     let kind = ProbeKind::Http { url: Words::strict("http://127.0.0.1:8080/").unwrap(), expect_body: None };
-    Some(ProbePlan { kind, interval: Duration::from_millis(interval_ms), timeout: Duration::from_millis(timeout_ms) })
+    ProbePlan { kind, interval: Duration::from_millis(interval_ms), timeout: Duration::from_millis(timeout_ms) }
 }
 
 pub(crate) fn needs(names: &[&str]) -> BTreeSet<ProcessName> {

@@ -13,8 +13,9 @@ pub(crate) struct WaitingRun {
     pub(crate) workflow: WorkflowName,
     pub(crate) files: Files,
     pub(crate) footprint: Arc<Footprint>,
-    /// The run before it in its batch; this one begins after that one is over.
-    after: Option<RunId>,
+    /// The runs before it in its batch; this one begins after they are over. One of them may be older than the batch
+    /// and end first, so the nearest would not do.
+    after: Vec<RunId>,
 }
 
 /// A run that is going, as far as admission looks at it.
@@ -40,11 +41,12 @@ impl Admission {
     }
 
     /// A new run waits. An edge always leads to an earlier run, so there is no cycle.
-    pub(crate) fn wait(&mut self, plan: &Plan, workflow: &WorkflowName, files: Files, after: Option<RunId>) -> RunId {
+    pub(crate) fn wait(&mut self, plan: &Plan, workflow: &WorkflowName, files: Files, after: &[RunId]) -> RunId {
         self.last_id = self.last_id.next();
         let footprint =
             self.footprints.entry(workflow.clone()).or_insert_with(|| Arc::new(Footprint::of(plan, workflow)));
         let footprint = Arc::clone(footprint);
+        let after = after.to_vec();
         self.waiting.push(WaitingRun { id: self.last_id, workflow: workflow.clone(), files, footprint, after });
         self.last_id
     }
@@ -55,8 +57,8 @@ impl Admission {
             let earlier = &self.waiting[..index];
             let meets = |other: &Footprint| !plan.concurrent || run.footprint.conflicts_with(other);
             let is_after =
-                |id: RunId| going.iter().any(|other| other.id == id) || earlier.iter().any(|other| other.id == id);
-            !run.after.is_some_and(is_after)
+                |id: &RunId| going.iter().any(|other| other.id == *id) || earlier.iter().any(|other| other.id == *id);
+            !run.after.iter().any(is_after)
                 && !going.iter().any(|other| meets(other.footprint))
                 && !earlier.iter().any(|other| meets(&other.footprint))
         };

@@ -66,13 +66,13 @@ impl Changes {
             }
         }
         for effect in step.effects {
-            self.effect(step.now, effect)?;
+            self.effect(step.now, effect);
         }
         self.strangers(step)?;
         self.kept_back(step)
     }
 
-    fn effect(&mut self, now: Moment, effect: &Effect) -> Result<(), String> {
+    fn effect(&mut self, now: Moment, effect: &Effect) {
         if let Some((workflow, Mark::Began, text)) = announced(effect) {
             let mut words = text.splitn(4, ' ');
             let (_, _, wanted) = (words.next(), words.next(), words.next());
@@ -81,7 +81,7 @@ impl Changes {
                 self.began(workflow, files);
             }
         }
-        let Effect::Report(notice) = effect else { return Ok(()) };
+        let Effect::Report(notice) = effect else { return };
         match notice {
             Notice::WorkflowCancelled { workflow } => {
                 for path in self.carried.remove(workflow).unwrap_or_default() {
@@ -94,7 +94,6 @@ impl Changes {
             }
             _ => {}
         }
-        Ok(())
     }
 
     fn began(&mut self, workflow: &WorkflowName, files: &str) {

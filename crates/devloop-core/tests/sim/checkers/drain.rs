@@ -30,6 +30,8 @@ pub(crate) struct Drain {
 struct Asked {
     stop_at: Option<Moment>,
     is_killed: bool,
+    /// Its command runs, and did when the session was asked to end.
+    was_running: bool,
 }
 
 impl Drain {
@@ -55,6 +57,11 @@ impl Drain {
             Fact::Process(name, _, ProcessFact::StartFailed(failure)) => {
                 self.is_address_taken |= matches!(failure, StartFailure::AddressInUse { .. });
                 self.lives.remove(name);
+            }
+            Fact::Process(name, _, ProcessFact::Started { .. }) if step.before.phase <= Phase::Running => {
+                if let Some(asked) = self.lives.get_mut(name) {
+                    asked.was_running = true;
+                }
             }
             Fact::Process(_, _, ProcessFact::Stuck { .. }) => self.is_anything_stuck = true,
             _ => {}
@@ -121,6 +128,9 @@ impl Drain {
 
     /// Whoever depends on it is gone before it is asked to stop.
     fn level(&self, name: &ProcessName) -> Result<(), String> {
+        if self.lives.get(name).is_none_or(|asked| !asked.was_running) {
+            return Ok(());
+        }
         let dependant = self.lives.keys().find(|other| self.plan.processes[*other].depends_on.contains(name));
         match dependant {
             Some(other) => Err(format!("{name} is stopped while {other}, which depends on it, is not gone")),

@@ -2,7 +2,7 @@
 //! what an engine may reasonably count as well. Two runs must not overlap when they surely conflict, and must not wait
 //! for each other when they do not even widely.
 
-use devloop_core::names::{ProcessName, WorkflowName};
+use devloop_core::names::{ProcessName, StateKey, WorkflowName};
 use devloop_core::plan::Plan;
 use devloop_core::plan::hook::Capture;
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
@@ -152,14 +152,18 @@ impl Walk<'_> {
 
     fn probe(&mut self, probe: &ProbePlan) {
         match &probe.kind {
-            ProbeKind::StateKey { key } => self.reads(format!("key:{key}")),
             ProbeKind::Http { expect_body: Some(template), .. } => self.template(template),
-            ProbeKind::Http { .. } | ProbeKind::Tcp { .. } | ProbeKind::Exec { .. } | ProbeKind::Output { .. } => {}
+            // A wait for a state key must not hold up the run that writes it.
+            ProbeKind::StateKey { .. }
+            | ProbeKind::Http { .. }
+            | ProbeKind::Tcp { .. }
+            | ProbeKind::Exec { .. }
+            | ProbeKind::Output { .. } => {}
         }
     }
 
     fn template(&mut self, template: &Template) {
-        for key in template.keys().map(|key| key.as_str()) {
+        for key in template.keys().map(StateKey::as_str) {
             if key == "last_workflow" || key == "last_changed_files" {
                 continue;
             }

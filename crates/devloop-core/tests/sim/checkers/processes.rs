@@ -6,11 +6,12 @@ use super::drain::{closure, depends};
 use crate::marks::{Mark, announced};
 use devloop_core::effect::Effect;
 use devloop_core::fact::{Fact, ProbeAnswer, ProbeRole, ProcessFact, StartFailure};
-use devloop_core::names::{Incarnation, ProcessName, TaskId};
+use devloop_core::names::{Incarnation, ProcessName, StateKey, TaskId};
 use devloop_core::notice::{Notice, StepFailure};
 use devloop_core::plan::Plan;
 use devloop_core::plan::probe::ProbeKind;
 use devloop_core::plan::process::RestartPolicy;
+use devloop_core::value::Value;
 use devloop_core::view::{Condition, Phase, View};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ enum Stage {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent marks, and nothing is decided by all of them")]
 struct Life {
     incarnation: Incarnation,
     stage: Stage,
@@ -92,7 +94,14 @@ impl Processes {
                     self.prove(&name, incarnation);
                 }
             }
-            Fact::Process(name, incarnation, fact) => self.process_fact(name, *incarnation, fact),
+            Fact::Process(name, incarnation, fact) => {
+                self.process_fact(name, *incarnation, fact);
+                if let ProcessFact::Captured { key, value } = fact
+                    && !value.trim().is_empty()
+                {
+                    self.key_written(key);
+                }
+            }
             _ => {}
         }
     }
@@ -142,13 +151,26 @@ impl Processes {
         }
     }
 
+    /// A present value proves readiness, also when the same step takes it away again.
+    fn key_written(&mut self, written: &StateKey) {
+        for (name, life) in &mut self.lives {
+            if life.stage == Stage::Running
+                && let Some(readiness) = &self.plan.processes[name].readiness
+                && let ProbeKind::StateKey { key } = &readiness.kind
+                && key == written
+            {
+                life.is_ready = true;
+            }
+        }
+    }
+
     /// A present key proves readiness of whoever waits for it.
     fn state_keys(&mut self, view: &View) {
         for (name, life) in &mut self.lives {
             if life.stage == Stage::Running
                 && let Some(readiness) = &self.plan.processes[name].readiness
                 && let ProbeKind::StateKey { key } = &readiness.kind
-                && view.values.get(key).is_some_and(|value| value.is_present())
+                && view.values.get(key).is_some_and(Value::is_present)
             {
                 life.is_ready = true;
             }
@@ -358,7 +380,7 @@ impl Processes {
     fn waits_for_a_key(&self, name: &ProcessName, view: &View) -> bool {
         let readiness = self.plan.processes[name].readiness.as_ref();
         readiness.is_some_and(|probe| match &probe.kind {
-            ProbeKind::StateKey { key } => !view.values.get(key).is_some_and(|value| value.is_present()),
+            ProbeKind::StateKey { key } => !view.values.get(key).is_some_and(Value::is_present),
             ProbeKind::Http { .. } | ProbeKind::Tcp { .. } | ProbeKind::Exec { .. } | ProbeKind::Output { .. } => false,
         })
     }

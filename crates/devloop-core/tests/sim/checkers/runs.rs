@@ -14,6 +14,8 @@ pub(crate) struct Runs {
     footprints: Footprints,
     /// Runs that were wanted in one step (a batch, the startup list): the step, and the place in its order.
     families: BTreeMap<RunId, Option<(u64, usize)>>,
+    /// The step in which a run was wanted.
+    wanted_in: BTreeMap<RunId, u64>,
     /// Runs that waited already when a run was wanted: its batch may have merged into them.
     elders: BTreeMap<RunId, BTreeSet<RunId>>,
 }
@@ -25,6 +27,7 @@ impl Runs {
             footprints: Footprints::of(plan),
             families: BTreeMap::new(),
             elders: BTreeMap::new(),
+            wanted_in: BTreeMap::new(),
         }
     }
 
@@ -33,7 +36,7 @@ impl Runs {
         self.overlaps(&step.after.runs)?;
         self.idle_waiting(step)?;
         self.overtaking(step)?;
-        self.lists(step)
+        lists(step)
     }
 
     /// Notes which runs were wanted together.
@@ -49,6 +52,7 @@ impl Runs {
                 self.plan.workflows.keys().position(|name| *name == run.workflow)
             };
             self.elders.entry(run.run).or_insert_with(|| step.before.waiting.iter().map(|other| other.run).collect());
+            self.wanted_in.entry(run.run).or_insert(step.number);
             self.families.entry(run.run).or_insert(place.map(|place| (step.number, place)));
         }
     }
@@ -85,7 +89,7 @@ impl Runs {
             let has_reason = ahead.iter().any(|other| {
                 !self.plan.concurrent
                     || self.footprints.may_conflict(&run.workflow, &other.workflow)
-                    || self.are_family(run, other).is_some()
+                    || self.wanted_in[&run.run] == self.wanted_in[&other.run]
                     || self.elders[&run.run].contains(&other.run)
             });
             if !has_reason {
@@ -116,24 +120,24 @@ impl Runs {
         }
         Ok(())
     }
+}
 
-    /// One waiting run a workflow; changed files sorted and unique; ids unique.
-    fn lists(&self, step: &Step<'_>) -> Result<(), String> {
-        let mut waiting: BTreeSet<&WorkflowName> = BTreeSet::new();
-        let mut ids: BTreeSet<RunId> = BTreeSet::new();
-        for run in step.after.runs.iter().chain(&step.after.waiting) {
-            if !run.changed_files.is_sorted_by(|one, other| one < other) {
-                return Err(format!("{} was told of {:?}: not sorted and unique", run.workflow, run.changed_files));
-            }
-            if !ids.insert(run.run) {
-                return Err(format!("{} is there twice", run.run));
-            }
+/// One waiting run a workflow; changed files sorted and unique; ids unique.
+fn lists(step: &Step<'_>) -> Result<(), String> {
+    let mut waiting: BTreeSet<&WorkflowName> = BTreeSet::new();
+    let mut ids: BTreeSet<RunId> = BTreeSet::new();
+    for run in step.after.runs.iter().chain(&step.after.waiting) {
+        if !run.changed_files.is_sorted_by(|one, other| one < other) {
+            return Err(format!("{} was told of {:?}: not sorted and unique", run.workflow, run.changed_files));
         }
-        for run in &step.after.waiting {
-            if !waiting.insert(&run.workflow) {
-                return Err(format!("{} waits twice", run.workflow));
-            }
+        if !ids.insert(run.run) {
+            return Err(format!("{} is there twice", run.run));
         }
-        Ok(())
     }
+    for run in &step.after.waiting {
+        if !waiting.insert(&run.workflow) {
+            return Err(format!("{} waits twice", run.workflow));
+        }
+    }
+    Ok(())
 }
