@@ -356,3 +356,24 @@ fn edits_from_outside_are_not_merged() {
     assert_eq!(project.state()["added"], Value::Null);
     assert!(session.stop().success());
 }
+
+#[test]
+fn a_root_that_is_removed_is_not_brought_back_by_a_save_and_the_state_is_written_once_it_is_back() {
+    let project = Project::new(programs!());
+    project.file("tree/x", "").config(
+        "root = \"tree\"\nstartup_workflows = [\"w\"]\n\
+         [hook.gate]\ncommand = [\"PUPPET\", \"append\", \"began\", \"\", \"await-file\", \"go\"]\ncwd = \"ROOT\"\n\
+         [workflow.w]\nsteps = [{ action = \"run_hook\", hook = \"gate\" }, { action = \"write_state\", key = \"k\", value = \"1\" }, \
+         { action = \"log\", message = \"written\" }]\n",
+    );
+    let mut session = project.run();
+    wait::lines(&project.path("began"), 1);
+    fs::remove_dir_all(project.path("tree")).unwrap();
+    project.file("go", "");
+    session.wait_for("the state file cannot be written");
+    assert!(!project.path("tree").exists());
+    fs::create_dir(project.path("tree")).unwrap();
+    assert!(session.stop().success(), "{}", session.told());
+    let state: Value = serde_json::from_str(&fs::read_to_string(project.path("tree/.devloop/state.json")).unwrap()).unwrap();
+    assert_eq!(state["k"], "1");
+}
