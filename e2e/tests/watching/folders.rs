@@ -112,3 +112,38 @@ fn a_pipe_and_a_socket_in_the_tree_hold_nothing_up() {
     assert!(session.stop().success());
     drop(socket);
 }
+
+#[test]
+fn a_root_that_is_removed_and_made_again_is_told_and_watched() {
+    let project = Project::new(programs!());
+    project.file("tree/src/file", "old").file("away/x", "");
+    project.record(&["src"], "root = \"tree\"\ndebounce_ms = 20\n[watch.src]\npaths = [\"src/\"]\n");
+    let mut session = project.run_watching();
+    for round in 1..=3 {
+        project.file("tree/src/file", &format!("before {round}"));
+        wait::file(&project.path("tree/runs"), |text| text.contains(&format!("before {round}")));
+        fs::remove_dir_all(project.path("tree")).unwrap();
+        session.wait_for_count("was moved or removed", round);
+        project.file("tree/src/file", &format!("again {round}"));
+        wait::file(&project.path("tree/runs"), |text| text.contains(&format!("again {round}")));
+        session.wait_for_count("is back", round);
+    }
+    assert!(session.stop().success(), "{}", session.told());
+}
+
+#[test]
+fn a_root_that_is_moved_away_and_back_is_told_and_watched() {
+    let project = Project::new(programs!());
+    project.file("tree/src/file", "old");
+    project.record(&["src"], "root = \"tree\"\ndebounce_ms = 20\n[watch.src]\npaths = [\"src/\"]\n");
+    let mut session = project.run_watching();
+    for round in 1..=3 {
+        fs::rename(project.path("tree"), project.path("away")).unwrap();
+        session.wait_for_count("was moved or removed", round);
+        let new = format!("while it was away {round}");
+        project.file("away/src/file", &new);
+        fs::rename(project.path("away"), project.path("tree")).unwrap();
+        wait::file(&project.path("tree/runs"), |text| text.contains(&new));
+    }
+    assert!(session.stop().success(), "{}", session.told());
+}

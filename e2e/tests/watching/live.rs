@@ -74,10 +74,10 @@ fn each_registered_target_has_a_line_and_folders_with_all_below_them_say_so() {
 
 #[test]
 fn a_change_during_a_run_gives_one_more_run_after_it() {
-    let project = recording_src("debounce_ms = 0");
+    let project = recording_src("");
     project.record(
         &[],
-        "debounce_ms = 0\n[watch.src]\npaths = [\"src/\"]\n\
+        "debounce_ms = 20\n[watch.src]\npaths = [\"src/\"]\n\
          [hook.wait]\ncommand = [\"sh\", \"-c\", \"echo began >> began; until [ -e go ]; do sleep 0.01; done\"]\n\
          [workflow.src]\nsteps = [{ action = \"run_hook\", hook = \"wait\" }, { action = \"run_hook\", hook = \"record\" }]\n",
     );

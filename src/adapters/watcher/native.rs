@@ -133,6 +133,7 @@ impl Native {
     }
 
     pub(super) fn begin(&mut self) {
+        self.eyes.watch_above(self.tree.root());
         self.known_until = wall_clock() - CLOCK_LAG;
         self.survey(b"", Look::First);
         let watched = Instant::now();
@@ -254,6 +255,9 @@ impl Native {
                 self.reconsider(&path);
             }
             return;
+        }
+        if self.eyes.is_end_of(self.tree.root(), event, name) {
+            self.lost.root = true;
         }
         let folders: Vec<Relative> = self.eyes.paths(event.watch).collect();
         for folder in folders {

@@ -52,6 +52,7 @@ fn after_lost_events_every_difference_is_found_and_nothing_else() {
     stage.until_settled(&["two/new/er/c.txt"]);
 }
 
+// promise: watch.overflow.1
 #[test]
 fn a_queue_that_runs_over_loses_no_file() {
     let mut stage = Stage::new(&["src/"]);
@@ -80,6 +81,7 @@ fn a_queue_that_runs_over_loses_no_file() {
     stage.until_settled(&paths.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
+// promise: watch.limit.1
 #[test]
 fn without_enough_watches_the_rest_is_compared_at_intervals() {
     let mut stage = Stage::new(&["src/"]);
