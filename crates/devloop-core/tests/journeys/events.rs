@@ -30,7 +30,7 @@ fn told(trace: &str) -> Vec<String> {
     words.filter(|word| word.starts_with("answer") || word.starts_with('"')).map(str::to_owned).collect()
 }
 
-// event.commit.1, event.run.1
+// promise: event.commit.1, event.run.1
 #[test]
 fn a_posted_value_is_saved_then_its_run_is_admitted_then_the_client_is_told() {
     let mut story = Story::begins(page(), loud()).posts(100, "page", "home");
@@ -45,7 +45,7 @@ fn a_posted_value_is_saved_then_its_run_is_admitted_then_the_client_is_told() {
     "#]]);
 }
 
-// event.same.1, event.first.1
+// promise: event.same.1, event.first.1
 #[test]
 fn the_value_that_the_key_holds_runs_nothing_but_the_first_post_of_a_session_always_runs() {
     let mut story =
@@ -65,7 +65,7 @@ fn the_value_that_the_key_holds_runs_nothing_but_the_first_post_of_a_session_alw
     );
 }
 
-// event.save.1
+// promise: event.save.1
 #[test]
 fn a_value_that_could_not_be_saved_is_undone_and_posting_it_again_runs() {
     let script = Script { saves_fail: (1, 3), ..Script::default() };
@@ -77,7 +77,7 @@ fn a_value_that_could_not_be_saved_is_undone_and_posting_it_again_runs() {
     assert_eq!(told(&story.until(1000)), ["answer q3 Accepted for r2", "\"show: blog\""]);
 }
 
-// event.save.1
+// promise: event.save.1
 #[test]
 fn the_first_post_of_a_session_that_could_not_be_saved_leaves_no_key_behind() {
     let script = Script { saves_fail: (1, 1), ..Script::default() };
@@ -100,7 +100,7 @@ fn what_is_posted_while_a_save_fails_goes_into_the_next_one() {
     );
 }
 
-// event.value.1, event.grant.1
+// promise: event.value.1, event.grant.1
 #[test]
 fn a_wrong_value_and_an_event_that_was_not_granted_change_nothing() {
     let plan = page().process("client", |client| client.events = Some(BTreeSet::from(["page".into()])));
@@ -116,7 +116,7 @@ fn a_wrong_value_and_an_event_that_was_not_granted_change_nothing() {
     assert!(!story.view().values.contains_key("page") && !story.view().values.contains_key("other"));
 }
 
-// event.run.2
+// promise: event.run.2
 #[test]
 fn posts_that_wait_are_one_run_and_posts_while_it_runs_are_one_more() {
     let plan = page().workflow("show", [log("{{ page }}"), sleep(500)]);
@@ -130,7 +130,7 @@ fn posts_that_wait_are_one_run_and_posts_while_it_runs_are_one_more() {
     assert!(told.contains(&"answer q5 Accepted for r2".to_owned()), "{told:?}");
 }
 
-// event.snapshot.1
+// promise: event.snapshot.1
 #[test]
 fn a_run_keeps_the_values_it_began_with_and_sees_what_its_own_steps_write() {
     let plan = page().hook("blog", |hook| hook.capture = Capture::Text { state_key: "page".into() }).workflow(
@@ -154,7 +154,7 @@ fn a_run_keeps_the_values_it_began_with_and_sees_what_its_own_steps_write() {
     assert_eq!(told[..2], ["\"show: captured\"", "\"show: end\""]);
 }
 
-// event.drain.1
+// promise: event.drain.1
 #[test]
 fn a_session_that_ends_refuses_what_it_has_not_saved_and_what_still_comes() {
     let plan = page().process("client", |_| {});
@@ -164,7 +164,7 @@ fn a_session_that_ends_refuses_what_it_has_not_saved_and_what_still_comes() {
     assert!(!story.view().values.contains_key("page"));
 }
 
-// event.flood.1
+// promise: event.flood.1
 #[test]
 fn a_flood_is_bounded_and_its_runs_are_few() {
     let mut story = Story::begins(page(), Script::default());
@@ -188,7 +188,7 @@ fn looping() -> (Planned, Script) {
     (plan, Script { hook_posts: BTreeMap::from([("again", "spun")]), ..Script::default() })
 }
 
-// event.loop.1
+// promise: event.loop.1
 #[test]
 fn a_workflow_that_runs_itself_is_named_once_and_slowed_down() {
     let (plan, script) = looping();
@@ -202,7 +202,7 @@ fn a_workflow_that_runs_itself_is_named_once_and_slowed_down() {
     assert!((29..=31).contains(&begun(&later)), "{later}");
 }
 
-// event.loop.2
+// promise: event.loop.2
 #[test]
 fn other_clients_of_a_slowed_workflow_wait_for_nothing() {
     let (plan, script) = looping();
@@ -230,7 +230,7 @@ fn a_process_that_its_own_workflow_restarts_counts_as_its_doing_too() {
     assert!(trace.contains("EventLoop"), "a loop through two workflows: {trace}");
 }
 
-// reload.step.1
+// promise: reload.step.1
 #[test]
 fn a_notify_reload_step_tells_browsers() {
     let plan = page().workflow("show", [Step::NotifyReload, log("done")]);
