@@ -9,6 +9,7 @@ pub mod hook;
 pub mod interrupts;
 pub mod json;
 pub mod launch;
+pub mod leftovers;
 pub mod output;
 pub mod own_files;
 pub mod probe;

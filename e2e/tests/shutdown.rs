@@ -434,8 +434,10 @@ fn a_session_that_is_killed_at_any_moment_leaves_nothing_and_the_next_one_starts
 startup_workflows = ["startup"]
 [process.tree]
 command = ["PUPPET", "daemon", "daemon.pid", "group-child", "child.pid", "hang"]
+stop_timeout_ms = 100
 [process.unsteady]
 command = ["PUPPET", "daemon", "unsteady.pid", "exit", "1"]
+stop_timeout_ms = 100
 restart = "always"
 restart_delay_ms = 1
 [hook.tool]
@@ -465,6 +467,7 @@ fn a_session_whose_guardian_is_killed_stops_everything_and_exits_with_1() {
         r#"
 [process.web]
 command = ["PUPPET", "daemon", "daemon.pid", "write-pid", "web.pid", "hang"]
+stop_timeout_ms = 100
 "#,
     );
     let mut session = project.run();

@@ -204,7 +204,6 @@ fn as_mode(bits: u32) -> rustix::fs::RawMode {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may end by a panic")]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

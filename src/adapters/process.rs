@@ -105,9 +105,11 @@ impl Processes {
         if let Some(address) = self.address_of_a_stranger(&life.process) {
             return Err(StartFailure::AddressInUse { address });
         }
+        // Without a mark nobody takes what a group leaves behind for a part of it.
+        let mark = || format!("{}.{}.{}", std::process::id(), life.process, life.incarnation.0);
         let manner = Manner {
             errand: &Environment::startup_errand(),
-            life: Some(format!("{}.{}.{}", std::process::id(), life.process, life.incarnation.0)),
+            life: (plan.contain == PlannedContain::Tree).then(mark),
             key_prefix: "",
             stdin: Stdin::Open,
             contain: match plan.contain {

@@ -250,7 +250,7 @@ steps = [
     // An outer shell that ignores signals and leaks descriptors.
     command.args(["-c", "trap '' USR1 QUIT PIPE CHLD TSTP; exec 7</dev/null 8>leaked; exec \"$0\" run"]);
     command.arg(devloop.get_program()).current_dir(project.root()).stdin(std::process::Stdio::null());
-    let session = Session::start(command);
+    let mut session = Session::start(command);
     session.wait_for("watching ");
     wait::file(&project.path("process.fds"), |text| !text.is_empty());
     project.file("go", "");
@@ -262,6 +262,7 @@ steps = [
         ["SigBlk:", "SigIgn:", "SigCgt:"].iter().any(|name| line.starts_with(&format!("[cat signals] {name}")))
     };
     session.wait_for("process signals exited with");
+    assert!(session.stop().success());
     let lines = session.stdout_lines();
     let signals: Vec<&String> = lines.iter().filter(|line| is_of_signals(line)).collect();
     assert_eq!(signals.len(), 6, "{lines:?}");

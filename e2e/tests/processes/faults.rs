@@ -87,7 +87,7 @@ fn what_survives_devloop_and_all_its_keepers_is_swept_by_the_next_session() {
 command = ["PUPPET", "daemon", "daemon.pid", "double-fork", "forked.pid", "append-pid", "pids", "hang"]
 "#,
     );
-    let session = project.run();
+    let mut session = project.run();
     let child: u32 = wait::lines(&project.path("pids"), 1)[0].parse().unwrap();
     let keeper = parent(child);
     let guardian = parent(keeper);
@@ -100,7 +100,8 @@ command = ["PUPPET", "daemon", "daemon.pid", "double-fork", "forked.pid", "appen
     for pid in [session.pid(), guardian, keeper] {
         stray::signal(pid, Signal::KILL).unwrap();
     }
-    wait::gone(child);
+    [guardian, keeper, child].into_iter().for_each(wait::gone);
+    assert!(!session.wait().success());
     let mut next = project.run();
     next.wait_for("started process tree");
     for daemon in daemons {

@@ -190,6 +190,7 @@ fn what_a_command_leaves_in_its_group_is_killed_and_sessions_live_until_it_is_st
         r#"
 [process.launcher]
 command = ["PUPPET", "group-child", "child.pid", "daemon", "daemon.pid", "exit", "3"]
+stop_timeout_ms = 100
 "#,
     );
     let mut session = project.run();
@@ -213,6 +214,7 @@ exec PUPPET daemon daemon.pid exit 3
 ''']
 restart = "on_failure"
 restart_delay_ms = 1
+stop_timeout_ms = 100
 "#,
     );
     let _session = project.run();

@@ -78,7 +78,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let own = OwnFiles::of_state_file(&root.join("not/yet/s.json")).below(&root);
-        for path in ["s.json", "s.json.lock", ".s.json.0123456789abcdef.tmp", "events.jsonl.1", "logs", "logs/a", "artifacts/x/y"] {
+        for path in [
+            "s.json",
+            "s.json.lock",
+            ".s.json.0123456789abcdef.tmp",
+            "events.jsonl.1",
+            "logs",
+            "logs/a",
+            "artifacts/x/y",
+        ] {
             assert!(own.holds(format!("not/yet/{path}").as_bytes()), "{path}");
         }
         for path in ["s.jsonx", "logsx", "a/logs", "logs2/a"] {
