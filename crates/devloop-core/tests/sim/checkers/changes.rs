@@ -16,7 +16,7 @@ use std::time::Duration;
 /// What timers and settling may add to the longest wait.
 const SLACK: Duration = Duration::from_millis(10);
 /// A writer that has not closed its file is waited for as if `debounce` were at least this.
-const WRITER_MIN: Duration = Duration::from_millis(100);
+const WRITER_MIN: Duration = Duration::from_millis(20);
 
 pub(crate) struct Changes {
     plan: Arc<Plan>,
