@@ -378,3 +378,17 @@ fn a_root_that_is_removed_is_not_brought_back_by_a_save_and_the_state_is_written
         serde_json::from_str(&fs::read_to_string(project.path("tree/.devloop/state.json")).unwrap()).unwrap();
     assert_eq!(state["k"], "1");
 }
+
+#[test]
+fn a_state_folder_that_others_can_write_to_costs_one_warning() {
+    let project = putting("");
+    project.file(".devloop/x", "");
+    fs::set_permissions(project.path(".devloop"), fs::Permissions::from_mode(0o777)).unwrap();
+    let mut session = project.run_watching();
+    put(&project, &session, "x");
+    assert!(session.stop().success());
+    let warnings: Vec<String> = session.stderr_lines().into_iter().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains(".devloop"), "{warnings:?}");
+    assert_eq!(mode(&project, ".devloop/state.json"), 0o600);
+}

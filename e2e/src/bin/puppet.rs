@@ -182,9 +182,7 @@ fn redirect(address: &str, away: &str) {
     let listener = TcpListener::bind(address).unwrap();
     for stream in listener.incoming() {
         let mut stream = stream.unwrap();
-        let mut request = [0; 4096];
-        let count = stream.read(&mut request).unwrap_or(0);
-        let request = String::from_utf8_lossy(&request[..count]).into_owned();
+        let request = head_of(&mut stream);
         let path = request.split(' ').nth(1).unwrap_or("/");
         let location = match path.trim_start_matches('/').parse::<u32>() {
             Ok(0) => None,
@@ -270,14 +268,26 @@ fn child(path: &str, is_daemon: bool) {
     obey("await-file", &mut || path.to_owned());
 }
 
+/// A request up to its empty line. All of it is read: closing a connection with something unread resets it.
+fn head_of(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut piece = [0; 4096];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut piece) {
+            Ok(count) if count > 0 => head.extend_from_slice(&piece[..count]),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
 /// Answers every request in the background.
 fn serve(address: &str, status: u16, body: String) {
     let listener = TcpListener::bind(address).unwrap_or_else(|error| panic!("cannot listen on {address}: {error}"));
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
+            head_of(&mut stream);
             let body = std::fs::read_to_string(&body).unwrap_or_else(|_| body.clone());
             let _ = write!(
                 stream,

@@ -70,6 +70,9 @@ fn a_checkout_of_2000_files_starts_its_hook_with_the_whole_list_in_a_private_fil
     assert!(read("json").len() <= 32 * 1024 && !cut.is_empty() && cut.len() < 2000);
     assert_eq!(cut, expected[..cut.len()]);
     assert_eq!(project.state()["last_changed_files"].as_array().unwrap().len(), 2001);
+    wait::until("the file goes with its hook", || {
+        (std::fs::read_dir(project.path(".devloop/changed")).unwrap().count() == 0).then_some(())
+    });
     assert!(session.stop().success(), "{}", session.told());
 }
 

@@ -23,7 +23,7 @@ const LEADING_MAX: Duration = Duration::from_millis(4);
 const QUIET_MIN: Duration = Duration::from_millis(20);
 
 /// The shortest wait for a writer that has not closed its file.
-const OPEN_MIN: Duration = Duration::from_millis(100);
+const OPEN_MIN: Duration = Duration::from_millis(20);
 
 /// A burst is over when the tree has been quiet for this many times its longest pause.
 const QUIET_PAUSES: u32 = 4;
