@@ -60,12 +60,11 @@ impl Target {
         }
         let (name, port) = host.rsplit_once(':').ok_or(NotLocal)?;
         let port: u16 = port.parse().map_err(|_| NotLocal)?;
-        let addresses: Vec<IpAddr> = match name {
-            "localhost" => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-            _ => {
-                let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-                vec![literal.parse().map_err(|_| NotLocal)?]
-            }
+        let addresses: Vec<IpAddr> = if name == "localhost" {
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+        } else {
+            let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+            vec![literal.parse().map_err(|_| NotLocal)?]
         };
         if !addresses.iter().all(IpAddr::is_loopback) {
             return Err(NotLocal);

@@ -1,8 +1,9 @@
 //! The same for programs. The shape has a version; a field is added without one, and changed or taken away with a new one.
 
-use super::words::{self, Words};
+use super::words;
 use super::{Audited, Owner, Program, commands};
 use devloop_core::names::StateKey;
+use devloop_core::plan::words::Words;
 use devloop_core::reach::{Admits, Answer, Because, Finding, Held, Place, Poster, Reach, Reached, Source};
 use devloop_core::value::Value;
 use std::collections::BTreeMap;
@@ -121,7 +122,7 @@ fn reached(audited: &Audited<'_>, reached: &Reached) -> Value {
             ("kind", Value::from(kind)),
             ("name", Value::from(name)),
             ("because", because_of(owner, because)),
-            ("argv", texts(command.argv.iter().map(|word| word.source()))),
+            ("argv", texts(command.argv.iter().map(Words::source))),
             ("program", path),
             ("is_there", Value::Bool(is_there)),
             ("cwd", Value::from(&*command.cwd.to_string_lossy())),
@@ -146,7 +147,7 @@ fn because_of(owner: Owner<'_>, because: &Because) -> Value {
 }
 
 fn finding(finding: &Finding) -> Value {
-    let Words { what, why, hint } = words::finding(finding);
+    let words::Words { what, why, hint } = words::finding(finding);
     let place = match &finding.place {
         Place::Input(input) => source(input),
         Place::Process(name) => poster(&Poster::Process(name.clone())),

@@ -5,6 +5,7 @@ use super::{Audited, Owner, Program, commands};
 use crate::report::escape::one_line;
 use devloop_core::plan::command::CommandPlan;
 use devloop_core::reach::{Admits, Answer, Finding, Held, Reach, Reached};
+use std::fmt::{self, Write as _};
 
 /// Columns of a label.
 const LABEL: usize = 12;
@@ -46,6 +47,11 @@ impl Page {
         self.text.push('\n');
     }
 
+    fn add(&mut self, text: fmt::Arguments<'_>) {
+        // Writing into a string cannot fail.
+        let _ = self.text.write_fmt(text);
+    }
+
     fn painted(&self, sgr: &str, text: &str) -> String {
         if self.colors { format!("\u{1b}[{sgr}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
@@ -64,7 +70,7 @@ impl Page {
         let mut line = String::new();
         for word in text.split(' ') {
             if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
-                self.text.push_str(&format!("{begin}{line}\n"));
+                self.add(format_args!("{begin}{line}\n"));
                 begin = " ".repeat(column);
                 line.clear();
             } else if !line.is_empty() {
@@ -72,7 +78,7 @@ impl Page {
             }
             line.push_str(word);
         }
-        self.text.push_str(&format!("{begin}{line}\n"));
+        self.add(format_args!("{begin}{line}\n"));
     }
 
     fn label(&self, label: &str) -> String {
@@ -133,13 +139,13 @@ impl Page {
             Program::Missing(None) => "in no folder of its PATH".to_owned(),
             Program::Unset(variable) => format!("variable ${} is not set", one_line(&variable)),
         };
-        self.text.push_str(&format!("{indent}{argv}\n{indent}= {program}\n"));
+        self.add(format_args!("{indent}{argv}\n{indent}= {program}\n"));
     }
 
     fn finding(&mut self, finding: &Finding) {
         let Words { what, why, hint } = words::finding(finding);
         let kind = self.painted("33", finding.kind.name());
-        self.text.push_str(&format!("{kind}: {}\n", words::place(&finding.place)));
+        self.add(format_args!("{kind}: {}\n", words::place(&finding.place)));
         self.wrapped(2, "what", &what);
         self.wrapped(2, "why", why);
         self.wrapped(2, "do", hint);
