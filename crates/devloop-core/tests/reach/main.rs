@@ -38,7 +38,7 @@ const SEEDS: u64 = 10_000;
 /// When the input comes.
 const INPUT_AT: Duration = Duration::from_secs(1);
 /// How long what follows from it is looked at.
-const LOOKED_AT: Duration = Duration::from_millis(2500);
+const LOOKED_AT: Duration = Duration::from_secs(2);
 
 /// Something that was started.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +94,7 @@ impl Life<'_> {
         match self.source {
             Source::Event(event) => Some(Fact::EventPosted {
                 request: RequestId(1),
-                holder: Holder::Process("nobody".into(), Incarnation(1)),
+                holder: self.holder()?,
                 event: event.clone(),
                 value: "posted".to_owned(),
             }),
@@ -104,6 +104,14 @@ impl Life<'_> {
             }
             Source::Rule(..) | Source::Observed(_) | Source::Capture(_) => None,
         }
+    }
+
+    /// Somebody of the plan who may post.
+    fn holder(&self) -> Option<Holder> {
+        let process = self.plan.processes.keys().next().cloned();
+        let hook = self.plan.hooks.keys().next().cloned();
+        let process = process.map(|name| Holder::Process(name, Incarnation(1)));
+        process.or_else(|| hook.map(|name| Holder::Hook(TaskId(u64::MAX), name)))
     }
 
     /// What comes in with the other facts is there, or is not.
@@ -263,7 +271,7 @@ fn every_command_that_an_input_starts_is_in_its_reach() {
     let caused: usize = parts.iter().map(|(_, count)| count).sum();
     let all: Vec<String> = parts.into_iter().flat_map(|(missed, _)| missed).collect();
     assert!(all.is_empty(), "{} missed, {caused} caused:\n{}", all.len(), all[..all.len().min(20)].join("\n"));
-    assert!(caused > 5_000 || seeds().end - seeds().start == 1, "only {caused} starts were caused by inputs");
+    assert!(caused > 4_000 || seeds().end - seeds().start == 1, "only {caused} starts were caused by inputs");
 }
 
 #[test]
