@@ -10,6 +10,7 @@
 pub mod project;
 pub mod session;
 pub mod wait;
+pub mod web;
 
 pub use project::Project;
 pub use session::Session;
