@@ -32,7 +32,8 @@ fn h1_without_the_right_bearer_token_everything_is_401() {
     let answer = posting.ask(&format!("POST /events/slug?token=TOKEN HTTP/1.1\r\nHost: HOST\r\n{JSON}"));
     assert_eq!(answer.status, 401);
     assert_eq!(posting.state_of("slug"), None);
-    let answer = posting.ask(&format!("POST /events/slug HTTP/1.1\r\nHost: HOST\r\nAuthorization: bEARER TOKEN\r\n{JSON}"));
+    let answer =
+        posting.ask(&format!("POST /events/slug HTTP/1.1\r\nHost: HOST\r\nAuthorization: bEARER TOKEN\r\n{JSON}"));
     assert_eq!(answer.status, 204, "the scheme has no case (RFC 9110, section 11.1)");
 }
 
@@ -97,7 +98,8 @@ fn h5_a_token_that_is_nearly_right_is_as_wrong_as_any() {
 #[test]
 fn h6_a_hundred_bad_tokens_are_answered_with_429_and_a_live_one_never_is() {
     let posting = Posting::start(programs!());
-    let guess = posting.fill(&format!("POST /events/slug HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer guess\r\n{JSON}"));
+    let guess =
+        posting.fill(&format!("POST /events/slug HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer guess\r\n{JSON}"));
     let statuses: Vec<u16> = (0..130).map(|_| ask(&posting.address, guess.as_bytes()).status).collect();
     assert_eq!(&statuses[..100], [401; 100]);
     assert!(statuses.contains(&429), "{statuses:?}");
@@ -151,7 +153,18 @@ fn h37_refusals_are_fixed_words_without_versions_paths_or_values() {
         assert_eq!(answer.field("cache-control"), Some("no-store"));
         assert_eq!(answer.field("x-content-type-options"), Some("nosniff"));
         let text = format!("{}{}", answer.head, answer.body).to_lowercase();
-        for word in ["sec-ret", "devloop", "/events", "serde", "line ", "column", "server:", "access-control", "location", ".rs"] {
+        for word in [
+            "sec-ret",
+            "devloop",
+            "/events",
+            "serde",
+            "line ",
+            "column",
+            "server:",
+            "access-control",
+            "location",
+            ".rs",
+        ] {
             assert!(!text.contains(word), "{word}: {text}");
         }
         assert!(answer.body.len() < 64 && !answer.body.contains(&posting.token));

@@ -4,7 +4,8 @@ use e2e::programs;
 use e2e::web::{Posting, Wire, ask};
 use std::time::{Duration, Instant};
 
-const HEAD: &str = "POST /events/slug HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\n";
+const HEAD: &str =
+    "POST /events/slug HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\n";
 
 #[test]
 fn h20_a_huge_body_is_413_before_it_is_sent() {
@@ -17,7 +18,8 @@ fn h20_a_huge_body_is_413_before_it_is_sent() {
     assert!(wire.is_closed());
     let answer = posting.ask(&format!("{HEAD}Content-Length: 99999999999999999999999999\r\n\r\n"));
     assert_eq!(answer.status, 413);
-    let endless = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{}", format!("1000\r\n{}\r\n", " ".repeat(4096)).repeat(40));
+    let endless =
+        format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{}", format!("1000\r\n{}\r\n", " ".repeat(4096)).repeat(40));
     assert_eq!(posting.ask(&endless).status, 413);
     let mut wire = Wire::open(&posting.address);
     wire.send(posting.fill(&format!("{HEAD}Content-Length: 13\r\nExpect: 100-continue\r\n\r\n")).as_bytes());
@@ -44,8 +46,15 @@ fn h27_only_plain_json_in_utf_8_is_taken() {
         ))
     };
     for kind in [
-        "application/vnd.x+json", "application/json; charset=utf-16", "application/json, text/plain", "application/jsonx", "application/json;x=y",
-        "text/json", "json", "application/json; charset=utf-8; charset=utf-16", "application/json\r\nContent-Type: application/json",
+        "application/vnd.x+json",
+        "application/json; charset=utf-16",
+        "application/json, text/plain",
+        "application/jsonx",
+        "application/json;x=y",
+        "text/json",
+        "json",
+        "application/json; charset=utf-8; charset=utf-16",
+        "application/json\r\nContent-Type: application/json",
     ] {
         assert_eq!(ask(kind).status, 415, "{kind}");
     }
@@ -58,8 +67,14 @@ fn h27_only_plain_json_in_utf_8_is_taken() {
 fn h28_what_is_no_json_in_utf_8_is_400() {
     let posting = Posting::start(programs!());
     let bodies: [&[u8]; 8] = [
-        b"", b"{\"value\":\"\xff\"}", b"{\"value\":\"\\ud800\"}", b"\xef\xbb\xbf{\"value\":\"a\"}", b"{\"value\":\"a\"}x",
-        b"{\"value\":\"a\"}{\"value\":\"b\"}", b"{\"value\":\"a\",}", b"{\"value\":\"\x01\"}",
+        b"",
+        b"{\"value\":\"\xff\"}",
+        b"{\"value\":\"\\ud800\"}",
+        b"\xef\xbb\xbf{\"value\":\"a\"}",
+        b"{\"value\":\"a\"}x",
+        b"{\"value\":\"a\"}{\"value\":\"b\"}",
+        b"{\"value\":\"a\",}",
+        b"{\"value\":\"\x01\"}",
     ];
     for body in bodies {
         let head = posting.fill(&format!("{HEAD}Content-Length: {}\r\n\r\n", body.len()));
@@ -75,7 +90,9 @@ fn h29_a_bomb_of_brackets_is_refused_at_once() {
     posting.assert_alive();
     let bomb = "[".repeat(60_000);
     let closed = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
-    for body in [format!("{{\"value\":{bomb}"), format!("{{\"value\":\"a\",\"x\":{closed}}}"), closed, "{\"a\":".repeat(12_000)] {
+    for body in
+        [format!("{{\"value\":{bomb}"), format!("{{\"value\":\"a\",\"x\":{closed}}}"), closed, "{\"a\":".repeat(12_000)]
+    {
         let began = Instant::now();
         let answer = posting.post_body(&body);
         assert!([400, 422].contains(&answer.status), "{answer:?}");
@@ -127,7 +144,15 @@ fn h32_a_list_is_no_object() {
 fn h33_only_text_is_a_value() {
     let posting = Posting::start(programs!());
     for body in [
-        r#"{"value":1}"#, r#"{"value":null}"#, r#"{"value":true}"#, r#"{"value":{"a":"b"}}"#, r#"{"value":["a"]}"#, "null", r#""value""#, "1", "{}",
+        r#"{"value":1}"#,
+        r#"{"value":null}"#,
+        r#"{"value":true}"#,
+        r#"{"value":{"a":"b"}}"#,
+        r#"{"value":["a"]}"#,
+        "null",
+        r#""value""#,
+        "1",
+        "{}",
     ] {
         assert_eq!(posting.post_body(body).status, 422, "{body}");
     }
