@@ -29,7 +29,7 @@ fn h7_a_rebound_name_is_403() {
     }
     assert_eq!(posting.state_of("slug"), None);
     for host in
-        [format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}"), format!("LOCALHOST:{port}")]
+        [format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}"), format!("LocalHost:{port}")]
     {
         let answer = posting.ask(&format!("POST /events/slug HTTP/1.1\r\nHost: {host}\r\n{TAIL}"));
         assert_eq!(answer.status, 204, "{host}");
