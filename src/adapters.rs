@@ -12,6 +12,7 @@ pub mod http;
 pub mod interrupts;
 pub mod json;
 pub mod launch;
+pub mod leftovers;
 pub mod output;
 pub mod own_files;
 pub mod probe;

@@ -16,7 +16,7 @@ pub const CHANGED_FILES_TRUNCATED: &str = "DEVLOOP_CHANGED_FILES_TRUNCATED";
 /// Set with [`CHANGED_FILES_TRUNCATED`]: a file with all of the list, there until the child has ended.
 pub const CHANGED_FILES_PATH: &str = "DEVLOOP_CHANGED_FILES_PATH";
 
-/// Set for every process: which life of which process of which devloop it belongs to. By it devloop finds what a tree
+/// Set for every process whose whole tree is contained: which life of which process of which devloop it belongs to. By it devloop finds what a tree
 /// has left behind.
 pub const LIFE: &str = "DEVLOOP_LIFE";
 

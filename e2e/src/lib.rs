@@ -8,9 +8,13 @@
 )]
 
 pub mod project;
+pub mod recording;
 pub mod session;
+pub mod stray;
+pub mod terminal;
 pub mod wait;
 pub mod web;
 
 pub use project::Project;
 pub use session::Session;
+pub use stray::Stray;

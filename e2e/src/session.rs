@@ -26,11 +26,35 @@ struct Heard {
 
 impl Session {
     /// Starts a command and reads both its streams.
-    pub fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stdout = Lines::read(child.stdout.take().unwrap());
-        let stderr = Lines::read(child.stderr.take().unwrap());
+    pub fn start(command: Command) -> Self {
+        Self::start_into(command, Stdio::piped(), Stdio::piped())
+    }
+
+    /// Starts a command. Only streams that are `piped` are read.
+    pub fn start_into(mut command: Command, stdout: Stdio, stderr: Stdio) -> Self {
+        let mut child = command.stdout(stdout).stderr(stderr).spawn().unwrap();
+        // The ends that the command holds for its next start must not keep a pipe open.
+        drop(command);
+        let stdout = child.stdout.take().map_or_else(Lines::none, Lines::read);
+        let stderr = child.stderr.take().map_or_else(Lines::none, Lines::read);
         Self { child, stdout, stderr }
+    }
+
+    /// From now on a stream is read as the session's stdout.
+    pub fn hear_stdout(&mut self, stream: impl Read + Send + 'static) {
+        self.stdout = Lines::read(stream);
+    }
+
+    /// From now on a stream is read as the session's stderr.
+    pub fn hear_stderr(&mut self, stream: impl Read + Send + 'static) {
+        self.stderr = Lines::read(stream);
+    }
+
+    /// What the session log holds so far.
+    pub fn log(&self) -> String {
+        let line = self.wait_for("writing session log: ");
+        let path = line.split_once("writing session log: ").unwrap().1;
+        String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
     }
 
     /// devloop's pid.
@@ -101,6 +125,13 @@ impl Drop for Session {
 }
 
 impl Lines {
+    /// A stream that nobody reads.
+    fn none() -> Self {
+        let lines = Self::default();
+        lines.change(|heard| heard.is_over = true);
+        lines
+    }
+
     fn read(stream: impl Read + Send + 'static) -> Self {
         let lines = Self::default();
         let shared = lines.clone();

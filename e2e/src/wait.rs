@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up on it. Generous: it is only reached when something is broken.
@@ -50,19 +51,60 @@ pub fn pid(path: &Path) -> u32 {
     until(&format!("{} holds a pid", path.display()), || std::fs::read_to_string(path).ok()?.trim().parse().ok())
 }
 
-/// A loopback port that nobody listens on.
+/// A loopback port that nobody listens on, never the same twice, and none that the system gives to somebody else in
+/// passing (`ip_local_port_range` in ip(7) begins at 32768).
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 12_000;
+    const PORTS: u32 = 20_000;
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(211).wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(FIRST + number).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The body of a GET, if the server answers with 200.
 pub fn get(address: &str, path: &str) -> Option<String> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    // In one piece: a server that answers the first piece and closes resets the connection with the second.
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = answer.split_once("\r\n\r\n")?;
     head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
+}
+
+/// Waits until nothing is left of the sessions of a project: no process has its `DEVLOOP_ROOT` or works in its folder.
+pub fn nothing_left(root: &Path) {
+    let began = Instant::now();
+    loop {
+        let left = left_of(root);
+        if left.is_empty() {
+            return;
+        }
+        assert!(began.elapsed() < DEADLINE, "something is left of {}: {left:?}", root.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Processes that belong to the sessions of a project, each with its command line.
+pub fn left_of(root: &Path) -> Vec<String> {
+    let variable = format!("DEVLOOP_ROOT={}\0", root.display());
+    let mut left = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        let has_variable = environment.windows(variable.len()).any(|part| part == variable.as_bytes());
+        let works_there = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(root));
+        if pid != std::process::id() && (has_variable || works_there) && is_alive(pid) {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            left.push(format!("{pid} {}", String::from_utf8_lossy(&command).replace('\0', " ")));
+        }
+    }
+    left
 }

@@ -86,7 +86,7 @@ fn the_blog_shares_the_address_of_each_post_through_its_tunnel() {
 
     // A style sheet: built, nothing else.
     let posts = session.count("running workflow posts");
-    append(&project, "css/site.css", "\nb { color: red }\n");
+    append(&project, "css/10-page.css", "\nb { color: red }\n");
     session.wait_for("css: built");
     wait::file(&project.path("static/site.css"), |text| text.contains("color:red") || text.contains("color: red"));
     assert_eq!((starts(&session, "server"), session.count("running workflow posts")), (1, posts));

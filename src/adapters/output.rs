@@ -193,13 +193,16 @@ impl OutputEnd {
     /// the loop still runs.
     pub fn flush_and_stop(self, within: Duration) -> bool {
         let mut written = true;
+        let mut stalled = vec![false; self.queues.len()];
         // A second time for what the first says: a file that failed is told in another.
         for _ in 0..2 {
             let (done, is_done) = std::sync::mpsc::channel();
             self.inbox.send(Command::Finish(done));
             written = is_done.recv_timeout(within * 10).is_ok();
-            for queue in &self.queues {
-                written &= queue.wait_until_written(within);
+            for (queue, is_stalled) in self.queues.iter().zip(&mut stalled) {
+                // A file that took nothing the first time is not waited for again.
+                *is_stalled = !queue.wait_until_written(if *is_stalled { Duration::ZERO } else { within });
+                written &= !*is_stalled;
             }
         }
         written

@@ -38,6 +38,17 @@ impl OwnFolder {
         Self::open(path)
     }
 
+    /// Opens a folder that was there when the session began. Where it is gone it is made again (0700), but not the
+    /// folders above it: a project that was removed is not ours to bring back.
+    pub fn open_again(path: &Path) -> io::Result<Self> {
+        let is_new = create_one(path)?;
+        let folder = Self::open(path)?;
+        if is_new {
+            folder.hide_from_git();
+        }
+        Ok(folder)
+    }
+
     fn open(path: &Path) -> io::Result<Self> {
         let dir = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { dir: dir.into(), path: path.to_owned() })
@@ -193,7 +204,6 @@ fn as_mode(bits: u32) -> rustix::fs::RawMode {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may end by a panic")]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

@@ -15,7 +15,7 @@ use devloop_core::plan::process::{Contain as PlannedContain, ProcessPlan, StopSi
 use devloop_core::plan::{Plan, output::OutputPlan};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinSet;
 
 /// All processes that run or may still have something running.
@@ -33,11 +33,34 @@ struct Life {
     process: ProcessName,
     incarnation: Incarnation,
     facts: FactSender,
+    /// What was found in the output before the keeper's word of the start: the two come on different ways, and the
+    /// engine is promised this order. Nothing once the start has been told.
+    early: Arc<Mutex<Option<Vec<ProcessFact>>>>,
 }
 
 impl Life {
+    fn new(process: ProcessName, incarnation: Incarnation, facts: FactSender) -> Self {
+        Self { process, incarnation, facts, early: Arc::new(Mutex::new(Some(Vec::new()))) }
+    }
+
     fn tell(&self, fact: ProcessFact) {
         self.facts.send(Fact::Process(self.process.clone(), self.incarnation, fact));
+    }
+
+    /// Tells the start, and what was found before it.
+    fn tell_started(&self, pid: u32) {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tell(ProcessFact::Started { pid });
+        early.take().into_iter().flatten().for_each(|fact| self.tell(fact));
+    }
+
+    /// Tells what was found in the output, on the output's thread.
+    fn tell_found(&self, fact: ProcessFact) {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        match early.as_mut() {
+            Some(early) => early.push(fact),
+            None => self.tell(fact),
+        }
     }
 }
 
@@ -50,7 +73,7 @@ impl Processes {
     /// Starts a life. What becomes of it comes as facts.
     pub fn start(&mut self, process: ProcessName, incarnation: Incarnation) {
         while self.tasks.try_join_next().is_some() {}
-        let life = Life { process, incarnation, facts: self.facts.clone() };
+        let life = Life::new(process, incarnation, self.facts.clone());
         let Some(plan) = self.plan.processes.get(&life.process).cloned() else { return };
         match self.launch(&plan, &life) {
             Ok(launched) => {
@@ -83,13 +106,15 @@ impl Processes {
         if let Some(address) = self.address_of_a_stranger(&life.process) {
             return Err(StartFailure::AddressInUse { address });
         }
+        // Without a mark nobody takes what a group leaves behind for a part of it.
+        let mark = || format!("{}.{}.{}", std::process::id(), life.process, life.incarnation.0);
         let manner = Manner {
             errand: &Environment::startup_errand(),
             grant: Some(Grant {
                 holder: Holder::Process(life.process.clone(), life.incarnation),
                 events: self.plan.granted(plan.events.as_ref()),
             }),
-            life: Some(format!("{}.{}.{}", std::process::id(), life.process, life.incarnation.0)),
+            life: (plan.contain == PlannedContain::Tree).then(mark),
             key_prefix: "",
             stdin: Stdin::Open,
             contain: match plan.contain {
@@ -140,7 +165,7 @@ async fn follow(launched: Launched, life: Life, plan: Arc<ProcessPlan>, tools: L
                 if let Some(pass) = &pass {
                     pass.started(pid);
                 }
-                life.tell(ProcessFact::Started { pid });
+                life.tell_started(pid);
             }
             Report::StartFailed { step, errno } => {
                 tools.drain(streams).await;
@@ -191,11 +216,11 @@ fn output_probes(plan: &ProcessPlan) -> Vec<(ProbeRole, regex::Regex)> {
 fn heard(life: Life, roles: Vec<ProbeRole>) -> Box<dyn Fn(Heard) + Send> {
     Box::new(move |heard| match heard {
         Heard::Captured { state_key, value } => {
-            life.tell(ProcessFact::Captured { key: StateKey::new(state_key), value });
+            life.tell_found(ProcessFact::Captured { key: StateKey::new(state_key), value });
         }
         Heard::PatternMatched(index) => {
             if let Some(role) = roles.get(index) {
-                life.tell(ProcessFact::LineMatched(*role));
+                life.tell_found(ProcessFact::LineMatched(*role));
             }
         }
     })

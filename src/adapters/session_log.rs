@@ -102,7 +102,6 @@ fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may end by a panic")]
 mod tests {
     use super::*;
     use std::io::Write;

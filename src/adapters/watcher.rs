@@ -14,6 +14,7 @@ mod ignores;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod inotify;
 mod listing;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod mounts;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod native;
@@ -172,10 +173,18 @@ struct Post {
 }
 
 impl Post {
-    fn stand(self, ended: &PipeReader) {
-        for (target, recursive) in targets::Targets::of(&self.plan).lines(&self.plan.root) {
-            (self.heard)(Heard::Watching { target, recursive });
-        }
+    fn stand(mut self, ended: &PipeReader) {
+        let lines = targets::Targets::of(&self.plan).lines(&self.plan.root);
+        let heard = self.heard;
+        // Whoever reads that something is watched may change it at once, so it is said when it is true.
+        self.heard = Box::new(move |said| {
+            if matches!(said, Heard::Began) {
+                for (target, recursive) in &lines {
+                    heard(Heard::Watching { target: target.clone(), recursive: *recursive });
+                }
+            }
+            heard(said);
+        });
         match self.plan.watcher.kind {
             WatcherKind::Poll => polling::run(self, ended),
             #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -7,6 +7,7 @@ use crate::adapters::guardian::{self, Guardian};
 use crate::adapters::http::Listeners;
 use crate::adapters::interrupts::Interrupts;
 use crate::adapters::launch::Launcher;
+use crate::adapters::leftovers;
 use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions};
 use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
@@ -35,7 +36,7 @@ use std::time::Duration;
 use tokio::task::{JoinSet, LocalSet};
 
 /// How long the end of a session waits for a terminal that takes nothing.
-const FLUSH_MAX: Duration = Duration::from_secs(2);
+const FLUSH_MAX: Duration = Duration::from_millis(450);
 
 /// How long the end of a session waits for the guardian, which ends when no child is left.
 const DISMISSAL_MAX: Duration = Duration::from_secs(1);
@@ -87,6 +88,11 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
             reporter.always(&format!("devloop: {told}"), &format!("[devloop] {told}"));
         }
         Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
+    }
+    let swept = leftovers::sweep(&plan.state_file);
+    if swept > 0 {
+        let told = format!("killed what an earlier session had left behind: {swept} processes");
+        reporter.line("engine", Level::Warn, &told);
     }
     let listeners = match Listeners::bind(&plan, secrets) {
         Ok(listeners) => listeners,

@@ -14,6 +14,10 @@ pub fn step(failure: &StepFailure) -> String {
             let last = last.as_ref().map_or(String::new(), |last| format!("; its last answer: {last}"));
             format!("process '{process}' did not become ready within {}{last}", span(*within))
         }
+        // Its own line says the address, exactly once (SPEC section 5).
+        StepFailure::ProcessStartFailed { process, failure: StartFailure::AddressInUse { .. } } => {
+            format!("process '{process}' was not started: its address is taken")
+        }
         StepFailure::ProcessStartFailed { process, failure } => process_start(process.as_str(), failure),
         StepFailure::DependencyFailed { process, cause } => {
             format!("process '{process}' cannot start without what it depends on: {}", step(cause))

@@ -22,7 +22,6 @@ pub struct Protocol {
     probes: BTreeSet<TaskId>,
     cancelled_probes: BTreeSet<TaskId>,
     requests: BTreeSet<RequestId>,
-    newest_request: Option<RequestId>,
     save_in_flight: Option<StateVersion>,
     newest_save: StateVersion,
 }
@@ -244,11 +243,9 @@ impl Protocol {
     }
 
     fn post(&mut self, request: RequestId) -> Result<(), String> {
-        if self.newest_request.is_some_and(|newest| request <= newest) {
-            return Err(format!("request {request} comes after {:?}", self.newest_request));
+        if !self.requests.insert(request) {
+            return Err(format!("request {request} came twice and is not answered"));
         }
-        self.newest_request = Some(request);
-        self.requests.insert(request);
         Ok(())
     }
 
@@ -295,7 +292,7 @@ impl Protocol {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::{ExitStatus, ProbeAnswer, ProbeRole};
+    use crate::fact::{ExitStatus, Holder, ProbeAnswer, ProbeRole};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -367,6 +364,25 @@ mod tests {
         protocol.effect(&Effect::CancelProbe(task)).unwrap();
         protocol.fact(&Fact::ProbeAnswered { task, answer: ProbeAnswer::Well }).unwrap();
         assert!(protocol.fact(&Fact::ProbeAnswered { task, answer: ProbeAnswer::Well }).is_err());
+    }
+
+    #[test]
+    fn a_posted_value_is_answered_once_and_names_a_run_only_when_it_is_accepted() {
+        let mut protocol = begun();
+        let request = RequestId(1);
+        let post = Fact::EventPosted {
+            request,
+            holder: Holder::Process(ProcessName::from("server"), Incarnation(1)),
+            event: "url".into(),
+            value: "a".to_owned(),
+        };
+        let answer = |verdict, run| Effect::AnswerRequest { request, verdict, run };
+        protocol.fact(&post).unwrap();
+        assert!(protocol.clone().fact(&post).is_err());
+        assert!(protocol.clone().effect(&Effect::EndSession(Ending::AsAsked)).is_err());
+        assert!(protocol.clone().effect(&answer(Verdict::NotSaved, Some(RunId(1)))).is_err());
+        protocol.effect(&answer(Verdict::Accepted, Some(RunId(1)))).unwrap();
+        assert!(protocol.effect(&answer(Verdict::Accepted, None)).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! rest that must be right, and an interrupt that must end the session. Small worlds have no lucky seeds.
 
 #![expect(clippy::unwrap_used, reason = "what a test builds by hand is right, or the test is wrong")]
-#![allow(dead_code, reason = "stories build more kinds of plans than this world needs")]
+#![expect(dead_code, reason = "stories build more kinds of plans than this world needs")]
 
 #[path = "stage/build.rs"]
 mod build;

@@ -30,18 +30,18 @@ fn obey(order: &str, next: &mut dyn FnMut() -> String) {
         "print-env" => println!("{}", std::env::var(next()).unwrap_or_else(|_| "(unset)".to_owned())),
         "write-env" => {
             let value = std::env::var(next()).unwrap_or_else(|_| "(unset)".to_owned());
-            std::fs::write(next(), value).unwrap();
+            write(&next(), &value);
         }
-        "write-cwd" => std::fs::write(next(), std::env::current_dir().unwrap().to_str().unwrap()).unwrap(),
+        "write-cwd" => write(&next(), std::env::current_dir().unwrap().to_str().unwrap()),
         "append" => append(&next(), &next()),
-        "write-pid" => std::fs::write(next(), std::process::id().to_string()).unwrap(),
+        "write-pid" => write(&next(), &std::process::id().to_string()),
         "write-fds" => {
             let mut fds: Vec<String> = std::fs::read_dir("/proc/self/fd")
                 .unwrap()
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap())
                 .collect();
             fds.sort();
-            std::fs::write(next(), fds.join(" ")).unwrap();
+            write(&next(), &fds.join(" "));
         }
         "cat" => print!("{}", std::fs::read_to_string(next()).unwrap()),
         "await-file" => {
@@ -78,8 +78,132 @@ fn obey(order: &str, next: &mut dyn FnMut() -> String) {
             thread::park();
         },
         "exit" => std::process::exit(next().parse().unwrap()),
+        other => obey_rarely(other, next),
+    }
+}
+
+/// Orders of few tests.
+fn obey_rarely(order: &str, next: &mut dyn FnMut() -> String) {
+    match order {
+        "append-pid" => append(&next(), &std::process::id().to_string()),
+        "append-env" => {
+            let value = std::env::var(next()).unwrap_or_else(|_| "(unset)".to_owned());
+            append(&next(), &value);
+        }
+        "remove-file" => std::fs::remove_file(next()).unwrap(),
+        "write-stdin" => write(&next(), if is_stdin_at_its_end() { "at its end" } else { "open and empty" }),
+        "spew-slowly" => spew_slowly(next().parse().unwrap(), &next()),
+        "on-signal" => {
+            let number = next().parse().unwrap();
+            let (path, line) = (next(), next());
+            on_signals(&[number], move |_| {
+                append(&path, &line);
+                std::process::exit(0);
+            });
+        }
+        "count-signals" => {
+            let path = next();
+            on_signals(&[libc::SIGHUP, libc::SIGINT, libc::SIGTERM], move |number| append(&path, &number.to_string()));
+        }
+        "meet-on-term" => {
+            let (mine, other) = (next(), next());
+            on_signals(&[libc::SIGTERM], move |_| {
+                std::fs::write(&mine, "").unwrap();
+                obey("await-file", &mut || other.clone());
+                std::process::exit(0);
+            });
+        }
+        "group-of-its-own" => {
+            let path = next();
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command.args(["ignore-term", "write-pid", &path, "hang"]).stdin(Stdio::null()).process_group(0);
+            drop(command.spawn().unwrap());
+            obey("await-file", &mut || path.clone());
+        }
+        "double-fork" => {
+            let path = next();
+            assert!(Command::new(std::env::current_exe().unwrap()).args(["daemon", &path]).status().unwrap().success());
+        }
+        "late-daemon" => late_daemon(&next(), &next(), &next()),
+        "fork-on" => fork_on(&next()),
+        "redirect" => redirect(&next(), &next()),
         other => panic!("the puppet does not know '{other}'"),
     }
+}
+
+/// Whether a read of standard input would return at once with nothing.
+fn is_stdin_at_its_end() -> bool {
+    let mut asked = libc::pollfd { fd: 0, events: libc::POLLIN, revents: 0 };
+    // SAFETY: the pointer is to one live pollfd.
+    let ready = unsafe { libc::poll(&raw mut asked, 1, 0) };
+    ready == 1 && std::io::stdin().read(&mut [0; 1]).unwrap() == 0
+}
+
+/// Prints numbered lines without an end, each when the one before it was taken, and notes each in a file.
+fn spew_slowly(length: usize, path: &str) {
+    for number in 0.. {
+        println!("{number:08} {}", "x".repeat(length));
+        write(path, &number.to_string());
+    }
+}
+
+/// A child in a session of its own that prints a line when a file appears, and ends.
+fn late_daemon(started: &str, awaited: &str, line: &str) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["write-pid", started, "await-file", awaited, "print", line]).stdin(Stdio::null());
+    in_a_session(&mut command);
+    drop(command.spawn().unwrap());
+    obey("await-file", &mut || started.to_owned());
+}
+
+/// Begins again as a new process in a new session every few milliseconds, for ever.
+fn fork_on(path: &str) {
+    ignore_term();
+    append(path, &std::process::id().to_string());
+    thread::sleep(Duration::from_millis(5));
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["fork-on", path]).stdin(Stdio::null());
+    in_a_session(&mut command);
+    drop(command.spawn().unwrap());
+}
+
+fn in_a_session(command: &mut Command) {
+    // SAFETY: setsid is async-signal-safe (signal-safety(7)).
+    unsafe {
+        command.pre_exec(|| {
+            libc::setsid();
+            Ok(())
+        });
+    }
+}
+
+/// Sends `/N` to `/N-1`, answers `/0` with 200, and sends `/away` to a location.
+fn redirect(address: &str, away: &str) {
+    let listener = TcpListener::bind(address).unwrap();
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        let request = head_of(&mut stream);
+        let path = request.split(' ').nth(1).unwrap_or("/");
+        let location = match path.trim_start_matches('/').parse::<u32>() {
+            Ok(0) => None,
+            Ok(hops) => Some(format!("/{}", hops - 1)),
+            Err(_) => Some(away.to_owned()),
+        };
+        let _ = match location {
+            Some(location) => write!(
+                stream,
+                "HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            ),
+            None => write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"),
+        };
+    }
+}
+
+/// Whoever waits for the file finds it whole.
+fn write(path: &str, text: &str) {
+    let part = format!("{path}.{}.part", std::process::id());
+    std::fs::write(&part, text).unwrap();
+    std::fs::rename(&part, path).unwrap();
 }
 
 fn append(path: &str, line: &str) {
@@ -105,20 +229,31 @@ fn ignore_term() {
 
 /// On SIGTERM a line is appended to a file and the puppet exits with 0.
 fn on_term(path: String, line: String) {
+    on_signals(&[libc::SIGTERM], move |_| {
+        append(&path, &line);
+        std::process::exit(0);
+    });
+}
+
+/// Does something for each of these signals, in a thread of its own.
+fn on_signals(numbers: &[libc::c_int], heard: impl Fn(libc::c_int) + Send + 'static) {
     // SAFETY: the set is initialised by `sigemptyset` before it is used; blocking a signal touches no memory.
     let set = unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        for number in numbers {
+            libc::sigaddset(&raw mut set, *number);
+        }
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
         set
     };
     thread::spawn(move || {
-        let mut signal = 0;
-        // SAFETY: both pointers are to live locals.
-        unsafe { libc::sigwait(&raw const set, &raw mut signal) };
-        append(&path, &line);
-        std::process::exit(0);
+        loop {
+            let mut signal = 0;
+            // SAFETY: both pointers are to live locals.
+            unsafe { libc::sigwait(&raw const set, &raw mut signal) };
+            heard(signal);
+        }
     });
 }
 
@@ -127,16 +262,23 @@ fn child(path: &str, is_daemon: bool) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["ignore-term", "write-pid", path, "hang"]).stdin(Stdio::null());
     if is_daemon {
-        // SAFETY: setsid is async-signal-safe (signal-safety(7)).
-        unsafe {
-            command.pre_exec(|| {
-                libc::setsid();
-                Ok(())
-            });
-        }
+        in_a_session(&mut command);
     }
     drop(command.spawn().unwrap());
     obey("await-file", &mut || path.to_owned());
+}
+
+/// A request up to its empty line. All of it is read: closing a connection with something unread resets it.
+fn head_of(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut piece = [0; 4096];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut piece) {
+            Ok(count) if count > 0 => head.extend_from_slice(&piece[..count]),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&head).into_owned()
 }
 
 /// Answers every request in the background.
@@ -145,8 +287,7 @@ fn serve(address: &str, status: u16, body: String) {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
+            head_of(&mut stream);
             let body = std::fs::read_to_string(&body).unwrap_or_else(|_| body.clone());
             let _ = write!(
                 stream,

@@ -62,7 +62,7 @@ impl ChangedFilesFile {
     }
 
     fn try_create(state_folder: &Path, prefix: &OsStr, files: &[Arc<str>]) -> io::Result<Self> {
-        let folder = OwnFolder::open_or_create(state_folder)?.subfolder(FOLDER)?;
+        let folder = OwnFolder::open_again(state_folder)?.subfolder(FOLDER)?;
         let (mut file, name) = folder.create_random(|random| {
             let mut name = prefix.to_owned();
             name.push(random);

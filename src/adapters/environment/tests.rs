@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test may end by a panic")]
-
 //! What children are told, with real files.
 
 use super::*;

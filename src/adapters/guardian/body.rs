@@ -16,6 +16,10 @@ use super::{ExitStatus, Report, Step, keeper, parcel, rest, tree};
 /// Between two looks for what a killed keeper left; the next look is usually the last.
 const SWEEP_EVERY: Duration = Duration::from_millis(2);
 
+/// Sweeps in a row that must find nothing of a killed keeper. One is not enough: while the list of our children is read,
+/// a process may die, and what was below it comes to us too late to be on that list.
+const CALM_SWEEPS: u32 = 25;
+
 struct Kept {
     pid: i32,
     slot: Option<Slot>,
@@ -26,6 +30,8 @@ struct Fallen {
     /// The keeper's session, in which its child's group is.
     session: i32,
     marker: Option<Vec<u8>>,
+    /// How many sweeps in a row have found nothing of it.
+    calm: u32,
 }
 
 struct Guard {
@@ -94,14 +100,15 @@ impl Guard {
             let kept = self.keepers.swap_remove(place);
             if status != ExitStatus::Code(0) {
                 let marker = kept.slot.and_then(|slot| self.marks.read(slot));
-                self.fallen.push(Fallen { session: pid, marker });
+                self.fallen.push(Fallen { session: pid, marker, calm: 0 });
             }
         }
     }
 
     /// Kills what came to us from killed keepers, and forgets those of whom nothing lives.
     ///
-    /// The number of a dead keeper's session is not given away as long as somebody is in that session.
+    /// The number of a dead keeper's session is not given away as long as somebody is in that session. If it is given to
+    /// a new keeper right after, that one's tree is left out.
     fn sweep(&mut self) {
         if self.fallen.is_empty() {
             return;
@@ -119,8 +126,10 @@ impl Guard {
                 lives[place] = true;
             }
         });
-        let mut lives = lives.into_iter();
-        self.fallen.retain(|_| lives.next().unwrap_or_default());
+        for (dead, lives) in self.fallen.iter_mut().zip(lives) {
+            dead.calm = if lives { 0 } else { dead.calm + 1 };
+        }
+        self.fallen.retain(|dead| dead.calm < CALM_SWEEPS);
     }
 
     fn take_wish(&mut self) {

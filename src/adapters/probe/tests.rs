@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test may end by a panic")]
-
 //! Attempts against real sockets, with servers that misbehave.
 
 use super::*;

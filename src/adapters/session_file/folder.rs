@@ -110,7 +110,7 @@ impl StateFolder {
             Err(source) => return Err(StateError::Folder { path, source }),
         }
         let folder =
-            OwnFolder::open_or_create(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
+            OwnFolder::open_again(&path).map_err(|source| StateError::Folder { path: path.clone(), source })?;
         let lock = take_lock(&folder, &self.state_file, &self.name)?;
         drop(std::mem::replace(&mut self.lock, lock));
         self.folder = folder;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test may end by a panic")]
-
 //! The state file with real files, links, locks, threads and children.
 
 use super::*;

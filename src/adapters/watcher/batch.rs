@@ -22,7 +22,7 @@ impl Batch {
     pub(super) fn new(plan: &Plan, own: Own) -> Self {
         let groups: Vec<WatchPlan> = plan.watches.values().cloned().collect();
         let whole = groups.iter().filter(|group| group.ignore.is_empty()).flat_map(|group| &group.patterns);
-        let whole = whole.filter(|pattern| is_whole_folder(pattern)).map(|pattern| prefix_of(pattern)).collect();
+        let whole = whole.filter(|pattern| is_whole_folder(pattern)).map(prefix_of).collect();
         Self { groups, whole, own, touches: Vec::new(), places: HashMap::new() }
     }
 
@@ -53,6 +53,11 @@ impl Batch {
         self.places.insert(Arc::clone(&path), self.touches.len());
         self.touches.push(Touch { path, kind });
         true
+    }
+
+    /// Takes a folder that came or went, if what is in it would matter, too: `ignore = ["out/"]` is meant for both.
+    pub(super) fn touch_folder(&mut self, path: &[u8], kind: TouchKind) -> bool {
+        self.matters(&[path, b"/_"].concat()) && self.touch(path, kind)
     }
 
     /// Empties the batch.
@@ -92,5 +97,19 @@ mod tests {
         let said: Vec<_> = batch.take().iter().map(|touch| (touch.path.to_string(), touch.kind)).collect();
         assert_eq!(said, [("src/b".to_owned(), TouchKind::Settled), ("src/a".to_owned(), TouchKind::Settled)]);
         assert_eq!(batch.take(), []);
+    }
+
+    #[test]
+    fn a_folder_counts_where_what_is_in_it_would_count() {
+        let mut plan = Plan::empty("/p".into());
+        let patterns = vec![PathPattern::new("src/", "src/").unwrap(), PathPattern::new("file", "file").unwrap()];
+        let ignore = vec![PathPattern::new("src/out/", "src/out/").unwrap()];
+        let group = WatchPlan { patterns, ignore, workflow: "w".into(), leading: true };
+        plan.watches.insert("g".into(), group);
+        let mut batch = Batch::new(&plan, Own::default());
+        assert!(batch.touch_folder(b"src/new", TouchKind::Settled));
+        for folder in ["src/out", "file", "src", "other"] {
+            assert!(!batch.touch_folder(folder.as_bytes(), TouchKind::Settled), "{folder}");
+        }
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn look(tree: &mut Tree, path: &[u8], batch: &mut Batch) {
         tree.survey(&mut Told, b"", Look::First, batch);
     }
     if found.map(|status| status.stamp()) != tree.stamp(path) && batch.touch(path, TouchKind::Settled) {
-        tree.restamp(path);
+        if found.is_some() { tree.restamp(path) } else { tree.forget(path) }
     }
 }
 

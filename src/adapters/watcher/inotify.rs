@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub(super) struct Inotify {
     queue: OwnedFd,
     buffer: Vec<MaybeUninit<u8>>,
     paths: HashMap<i32, Relative>,
+    /// The watch of the folder that holds root.
+    above: Option<i32>,
     /// Further paths to one folder, which symlinks that a pattern names can make.
     also: Vec<(i32, Relative)>,
     /// Mount points that do not tell all changes, with their kind.
@@ -66,6 +69,7 @@ impl Inotify {
             queue: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?,
             buffer: vec![MaybeUninit::uninit(); READ_BYTES],
             paths: HashMap::new(),
+            above: None,
             also: Vec::new(),
             silent: mounts::silent_below(root),
             silent_told: HashSet::new(),
@@ -74,6 +78,21 @@ impl Inotify {
             troubles: Vec::new(),
             watches_max,
         })
+    }
+
+    /// Watches the folder that holds root. Root itself does not tell its end as long as anybody has a folder in it
+    /// open: `IN_DELETE_SELF` comes when the inode is freed (inotify(7)).
+    pub(super) fn watch_above(&mut self, root: &Path) {
+        let mask = WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::ONLYDIR | WatchFlags::MASK_ADD;
+        // Without it only a root that is in use when it is removed is missed.
+        self.above = root.parent().and_then(|above| inotify::add_watch(&self.queue, above, mask).ok());
+    }
+
+    /// Whether an event tells that root is no longer where it was.
+    pub(super) fn is_end_of(&self, root: &Path, event: Event, name: &[u8]) -> bool {
+        self.above == Some(event.watch)
+            && event.what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM)
+            && root.file_name().is_some_and(|root| root.as_bytes() == name)
     }
 
     pub(super) fn queue(&self) -> BorrowedFd<'_> {

@@ -10,6 +10,7 @@
 use super::batch::Batch;
 use super::inotify::{self, Event, Events, Inotify};
 use super::stamps::{Stamp, Status, wall_clock};
+use super::targets::is_below;
 use super::tree::{Look, Relative, Tree, join, name_of};
 use super::{Ears, Heard, Post, WatcherTrouble, polling};
 use devloop_core::fact::TouchKind;
@@ -31,6 +32,15 @@ const ROUND_TIME: Duration = Duration::from_millis(5);
 
 /// How long the start may take to look at files; the rest are looked at afterwards.
 const STAMP_TIME: Duration = Duration::from_millis(3);
+
+/// After so many turns with hardly a pause between them, a burst is on, and events are let come together.
+const BURST_TURNS: u32 = 16;
+
+/// The longest pause inside a burst.
+const BURST_PAUSE: Duration = Duration::from_millis(2);
+
+/// How long events are let come together in a burst. A single save never waits for this.
+const BURST_WAIT: Duration = Duration::from_millis(1);
 
 /// Folders whose files are looked at between two looks at the queue. Fewer than that are looked at without delay.
 const STAMP_FOLDERS: usize = 64;
@@ -74,8 +84,10 @@ pub(super) struct Native {
     written: HashSet<Vec<u8>>,
     /// New files of which nobody knows whether they are written or linked, and when to decide.
     linked: HashMap<Vec<u8>, Instant>,
+    /// Turns in a row with hardly a pause between them, and when the last one ended.
+    burst: (u32, Instant),
     /// Files whose stamps are older than what has been said about them.
-    stale: Vec<Vec<u8>>,
+    stale: HashSet<Vec<u8>>,
     /// The queue was empty at this moment (nanoseconds since 1970), so all before it is known.
     known_until: i128,
     rules_changed: bool,
@@ -109,7 +121,8 @@ impl Native {
             events: Events::default(),
             written: HashSet::new(),
             linked: HashMap::new(),
-            stale: Vec::new(),
+            burst: (0, Instant::now()),
+            stale: HashSet::new(),
             known_until: 0,
             rules_changed: false,
             lost: Lost::default(),
@@ -120,6 +133,7 @@ impl Native {
     }
 
     pub(super) fn begin(&mut self) {
+        self.eyes.watch_above(self.tree.root());
         self.known_until = wall_clock() - CLOCK_LAG;
         self.survey(b"", Look::First);
         let watched = Instant::now();
@@ -137,7 +151,10 @@ impl Native {
         let mut sources = [PollFd::new(&queue, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
         // An interrupted wait is a turn with nothing to do.
         let _ = poll(&mut sources, timeout.as_ref());
-        sources[1].revents().is_empty()
+        let is_ended = !sources[1].revents().is_empty();
+        let (turns, last) = self.burst;
+        self.burst.0 = if last.elapsed() < BURST_PAUSE { turns.saturating_add(1) } else { 0 };
+        if turns < BURST_TURNS || is_ended { !is_ended } else { polling::is_quiet(ended, BURST_WAIT) }
     }
 
     /// When there is something to do without an event.
@@ -151,6 +168,12 @@ impl Native {
     /// Hears all that waits, says it, and looks at what is due.
     pub(super) fn turn(&mut self) {
         self.hear();
+        self.work();
+        self.burst.1 = Instant::now();
+    }
+
+    /// What a turn does with what was heard.
+    fn work(&mut self) {
         self.settle_linked();
         if self.rules_changed {
             self.rules_changed = false;
@@ -233,6 +256,9 @@ impl Native {
             }
             return;
         }
+        if self.eyes.is_end_of(self.tree.root(), event, name) {
+            self.lost.root = true;
+        }
         let folders: Vec<Relative> = self.eyes.paths(event.watch).collect();
         for folder in folders {
             if what.intersects(ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::UNMOUNT) {
@@ -254,7 +280,7 @@ impl Native {
             self.lost.root = true;
             return;
         }
-        self.tree.vanished(&mut self.eyes, path, &mut self.batch);
+        self.folder_vanished(path);
         self.folder_appeared(path);
     }
 
@@ -262,8 +288,19 @@ impl Native {
         if what.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {
             self.folder_appeared(path);
         } else if what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
-            self.tree.vanished(&mut self.eyes, path, &mut self.batch);
+            self.folder_vanished(path);
+        } else if what.contains(ReadFlags::ATTRIB) && !self.tree.has(path) {
+            // It may have become readable.
+            self.folder_appeared(path);
         }
+    }
+
+    fn folder_vanished(&mut self, path: &[u8]) {
+        self.tree.vanished(&mut self.eyes, path, &mut self.batch);
+        // Nobody will hear the end of what was being written in it.
+        let batch = &mut self.batch;
+        self.written.retain(|written| !(is_below(written, path) && batch.touch(written, TouchKind::Settled)));
+        self.stale.retain(|stale| !is_below(stale, path));
     }
 
     fn folder_appeared(&mut self, path: &[u8]) {
@@ -280,7 +317,7 @@ impl Native {
             self.rules_changed = true;
         }
         if self.tree.follows(&path) {
-            return self.link_heard(what, &path);
+            self.link_heard(what, &path);
         }
         if what.contains(ReadFlags::MODIFY) {
             if self.batch.touch(&path, TouchKind::Writing) {
@@ -292,7 +329,12 @@ impl Native {
                 self.linked.insert(path.clone(), Instant::now() + LINKED_WAIT);
                 self.written.insert(path);
             }
-        } else if is_gone || what.contains(ReadFlags::MOVED_TO) {
+        } else if is_gone {
+            self.written.remove(&path);
+            self.stale.remove(&path);
+            self.tree.forget(&path);
+            self.batch.touch(&path, TouchKind::Settled);
+        } else if what.contains(ReadFlags::MOVED_TO) {
             self.written.remove(&path);
             self.settled(path);
         } else if what.contains(ReadFlags::CLOSE_WRITE) {
@@ -307,14 +349,14 @@ impl Native {
     /// A symlink that a pattern names as a folder.
     fn link_heard(&mut self, what: ReadFlags, path: &[u8]) {
         if what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM | ReadFlags::CREATE | ReadFlags::MOVED_TO) {
-            self.tree.vanished(&mut self.eyes, path, &mut self.batch);
+            self.folder_vanished(path);
             self.folder_appeared(path);
         }
     }
 
     fn settled(&mut self, path: Vec<u8>) {
         if self.batch.touch(&path, TouchKind::Settled) {
-            self.stale.push(path);
+            self.stale.insert(path);
         }
     }
 

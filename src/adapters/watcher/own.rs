@@ -11,7 +11,7 @@ pub struct OwnFiles {
     pub files: Vec<PathBuf>,
     /// Folders with all below them.
     pub folders: Vec<PathBuf>,
-    /// Beginnings of paths: `/p/.state.json.tmp-` stands for every temporary file of the state.
+    /// Beginnings of paths: `/p/.state.json.` stands for every temporary file of the state.
     pub prefixes: Vec<PathBuf>,
 }
 
@@ -24,11 +24,8 @@ impl OwnFiles {
         Self {
             files: vec![state_file.to_owned(), folder.join(format!("{name}.lock"))],
             folders: vec![folder.join("logs"), folder.join("artifacts"), folder.join("changed")],
-            prefixes: vec![
-                folder.join(format!(".{name}.tmp")),
-                folder.join(format!(".{name}.lock")),
-                folder.join("events.jsonl"),
-            ],
+            // The state file's temporary files begin with its hidden name.
+            prefixes: vec![folder.join(format!(".{name}.")), folder.join("events.jsonl")],
         }
     }
 
@@ -81,7 +78,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let own = OwnFiles::of_state_file(&root.join("not/yet/s.json")).below(&root);
-        for path in ["s.json", "s.json.lock", ".s.json.tmp-1", "events.jsonl.1", "logs", "logs/a", "artifacts/x/y"] {
+        for path in [
+            "s.json",
+            "s.json.lock",
+            ".s.json.0123456789abcdef.tmp",
+            "events.jsonl.1",
+            "logs",
+            "logs/a",
+            "artifacts/x/y",
+        ] {
             assert!(own.holds(format!("not/yet/{path}").as_bytes()), "{path}");
         }
         for path in ["s.jsonx", "logsx", "a/logs", "logs2/a"] {

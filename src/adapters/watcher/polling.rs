@@ -60,7 +60,7 @@ fn tell(tree: &mut Tree, heard: &super::Ears) {
 }
 
 /// Waits for that long. False: the watcher is dropped.
-fn is_quiet(ended: &PipeReader, span: Duration) -> bool {
+pub(super) fn is_quiet(ended: &PipeReader, span: Duration) -> bool {
     let timeout = Timespec::try_from(span).ok();
     let mut sources = [PollFd::new(ended, PollFlags::IN)];
     let _ = poll(&mut sources, timeout.as_ref());

@@ -132,9 +132,7 @@ impl Stage {
                 }
                 Ok(Heard::Trouble(trouble)) => self.troubles.push(trouble),
                 Ok(other) => panic!("unexpected: {other:?}"),
-                Err(error) => {
-                    panic!("{error}: {} not seen, of them {:?}; seen {all:?}", missing.len(), missing.first())
-                }
+                Err(end) => panic!("{end}: {} not seen, of them {:?}; seen {all:?}", missing.len(), missing.first()),
             }
         }
         all

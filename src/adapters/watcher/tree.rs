@@ -97,6 +97,8 @@ pub(super) struct Tree {
     /// Folders whose files nobody has looked at.
     unstamped: Vec<Relative>,
     pass: u32,
+    /// Whether any folder ever had to be compared at intervals.
+    has_polled: bool,
     listing: Listing,
     troubles: Vec<WatcherTrouble>,
     /// Folders that were reported as unreadable.
@@ -117,6 +119,7 @@ impl Tree {
             contents: Contents::default(),
             unstamped: Vec::new(),
             pass: 0,
+            has_polled: false,
             listing: Listing::default(),
             troubles: Vec::new(),
             unreadable: HashSet::new(),
@@ -133,7 +136,6 @@ impl Tree {
     }
 
     /// Whether a folder is watched or compared.
-    #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
     pub(super) fn has(&self, path: &[u8]) -> bool {
         self.folders.contains_key(path)
     }
@@ -149,6 +151,9 @@ impl Tree {
 
     /// The topmost folders that must be compared at intervals.
     pub(super) fn polled(&self) -> Vec<Relative> {
+        if !self.has_polled {
+            return Vec::new();
+        }
         let is_top = |path: &[u8]| !self.folders.get(parent_of(path)).is_some_and(|parent| parent.polled);
         let polled = self.folders.iter().filter(|(_, folder)| folder.polled);
         polled.filter(|(path, _)| path.is_empty() || is_top(path)).map(|(path, _)| Arc::clone(path)).collect()
@@ -174,7 +179,7 @@ impl Tree {
                 return;
             }
         }
-        out.touch(path, TouchKind::Settled);
+        out.touch_folder(path, TouchKind::Settled);
         self.survey(eyes, path, Look::Fresh, out);
     }
 
@@ -198,18 +203,26 @@ impl Tree {
         self.folders.get(parent_of(path))?.files.get(name_of(path))
     }
 
-    /// Looks at a file and remembers it.
+    /// Looks at a file and remembers it. One that is gone was there a moment ago: whoever took it away is heard later,
+    /// perhaps only by the folder that it was in, and it must be known then.
     pub(super) fn restamp(&mut self, path: &[u8]) {
         let at = self.at(path);
         let Some(folder) = self.folders.get_mut(parent_of(path)) else { return };
         match Status::of(&at) {
-            Ok(status) if status.is_file || status.is_link => {
+            Ok(status) => {
                 folder.files.set(name_of(path), status.stamp());
                 if folder.polled {
                     self.contents.remember(&at, &status);
                 }
             }
-            _ => folder.files.remove(name_of(path)),
+            Err(_) => folder.files.set(name_of(path), Stamp::UNKNOWN),
+        }
+    }
+
+    /// A file is gone, and that has been said.
+    pub(super) fn forget(&mut self, path: &[u8]) {
+        if let Some(folder) = self.folders.get_mut(parent_of(path)) {
+            folder.files.remove(name_of(path));
         }
     }
 
@@ -267,7 +280,14 @@ impl Tree {
         let at = self.at(&visit.path);
         let mut listing = std::mem::take(&mut self.listing);
         let watched = eyes.watch(&at, &visit.path, visit.cover, visit.follow);
-        let seen = match watched.and_then(|seen| listing.read(&at, visit.follow).map(|()| seen)) {
+        let listed = watched.and_then(|seen| match listing.read(&at, visit.follow) {
+            Ok(()) => Ok(seen),
+            Err(error) => {
+                seen.watch.into_iter().for_each(|watch| eyes.unwatch(watch, &visit.path));
+                Err(error)
+            }
+        });
+        let seen = match listed {
             Ok(seen) => seen,
             Err(error) => {
                 self.listing = listing;
@@ -282,16 +302,21 @@ impl Tree {
         }
         let rules =
             if self.gitignore && listing.has(b".gitignore") { Rules::of_folder(&at, visit.rules) } else { visit.rules };
+        // Another folder stands at this path: nothing that was seen there says anything about it.
+        let is_other = known.as_ref().is_some_and(|known| known.watch.is_some() && known.watch != seen.watch);
+        let look = if is_other && visit.look != Look::First { Look::Fresh } else { visit.look };
+        self.unreadable.remove(&at);
         let polled = visit.polled || seen.polled;
+        self.has_polled |= polled;
         let (cover, open, pass) = (visit.cover, visit.open, self.pass);
         let empty = Files::default();
         let mut folder = Folder { watch: seen.watch, polled, cover, open, rules, files: empty, pass };
-        let meeting = Meeting { at: &at, path: &visit.path, look: visit.look, polled, listing: &listing };
+        let meeting = Meeting { at: &at, path: &visit.path, look, polled, listing: &listing };
         self.meet_folders(&meeting, &folder, ahead, out);
         if cover != Cover::Way {
             let known = known.map_or_else(Files::default, |known| known.files);
             folder.files = self.meet_files(&meeting, &known, out);
-            if visit.look == Look::First || visit.look == Look::Fresh {
+            if look == Look::First || look == Look::Fresh {
                 self.unstamped.push(Arc::clone(&visit.path));
             }
         }
@@ -313,7 +338,7 @@ impl Tree {
             let look = if is_known || meeting.look == Look::First { meeting.look } else { Look::Fresh };
             if let Some(visit) = self.child(folder, &path, kind == Kind::Link, look) {
                 if look == Look::Fresh {
-                    out.touch(&path, TouchKind::Found);
+                    out.touch_folder(&path, TouchKind::Found);
                 }
                 ahead.push(visit);
             }
@@ -352,6 +377,9 @@ impl Tree {
     fn look_at(&mut self, at: &Path, (look, polled): (Look, bool), known: Option<Stamp>) -> Option<(Stamp, bool)> {
         if !polled && matches!(look, Look::First | Look::Fresh) {
             return Some((known.unwrap_or(Stamp::UNKNOWN), look == Look::Fresh));
+        }
+        if let (Look::First, Some(known)) = (look, known) {
+            return Some((known, false));
         }
         let status = Status::of(at).ok()?;
         let stamp = status.stamp();
@@ -395,7 +423,7 @@ impl Tree {
                 }
             }
             if let Some(out) = out.as_deref_mut() {
-                out.touch(&path, TouchKind::Settled);
+                out.touch_folder(&path, TouchKind::Settled);
             }
         }
     }

@@ -30,6 +30,9 @@ pub(super) struct EventPlaces {
     workflow: Span,
 }
 
+/// A pattern that cannot be used; that is reported already.
+struct Wrong;
+
 impl<'a> Lowering<'a> {
     pub(super) fn event(&self, name: &'a str, mut reader: Reader<'a>) -> Option<EventPlan> {
         let span = reader.span();
@@ -47,11 +50,11 @@ impl<'a> Lowering<'a> {
             state_key: state_key_span,
             workflow: workflow_span,
         });
-        Some(EventPlan { state_key, workflow: WorkflowName::from(target), pattern: pattern? })
+        Some(EventPlan { state_key, workflow: WorkflowName::from(target), pattern: pattern.ok()? })
     }
 
-    /// The pattern of an event, which may have none; the outer none is one that is wrong.
-    fn value_pattern(&self, reader: &mut Reader<'a>) -> Option<Option<ValuePattern>> {
+    /// The pattern of an event, which may have none.
+    fn value_pattern(&self, reader: &mut Reader<'a>) -> Result<Option<ValuePattern>, Wrong> {
         let is_there = reader.place("pattern").is_some();
         let text = reader.text("pattern");
         let how = reader.choice("match", &MATCHES);
@@ -59,18 +62,18 @@ impl<'a> Lowering<'a> {
             let message = format!("`{}` has a `match` and no `pattern`", reader.path());
             let alone = Diagnostic::error(span, message).saying("what is matched?");
             self.bag.add_missing(alone.hint("add `pattern = '^…$'`, or remove `match`"));
-            return None;
+            return Err(Wrong);
         }
         if !is_there {
-            return Some(None);
+            return Ok(None);
         }
-        let (text, is_search) = (text?, how? == Match::Search);
-        let pattern = self.compiled_value(&text, is_search)?;
+        let (text, is_search) = (text.ok_or(Wrong)?, how.ok_or(Wrong)? == Match::Search);
+        let pattern = self.compiled_value(&text, is_search).ok_or(Wrong)?;
         if !is_search && !is_anchored(text.value) {
             self.bag.add(unanchored(&text));
-            return None;
+            return Err(Wrong);
         }
-        Some(Some(pattern))
+        Ok(Some(pattern))
     }
 
     /// The `events` of a process or a hook.

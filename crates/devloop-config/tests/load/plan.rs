@@ -278,6 +278,7 @@ fn events_and_their_listeners_are_in_the_plan() {
     assert_eq!(granted(plan.hooks["slug"].events.as_ref()), [""; 0]);
 }
 
+// promise: reload.check.1
 #[test]
 fn listeners_are_there_only_when_someone_needs_them() {
     let listeners = |rest: &str| {

@@ -22,6 +22,9 @@ const LEADING_MAX: Duration = Duration::from_millis(4);
 /// The shortest quiet that ends a burst.
 const QUIET_MIN: Duration = Duration::from_millis(20);
 
+/// The shortest wait for a writer that has not closed its file.
+const OPEN_MIN: Duration = Duration::from_millis(20);
+
 /// A burst is over when the tree has been quiet for this many times its longest pause.
 const QUIET_PAUSES: u32 = 4;
 
@@ -156,14 +159,16 @@ impl Changes {
         Some(settled).filter(|settled| !settled.is_empty())
     }
 
-    /// When the tree counts as quiet. What is still being written has no pause to learn from: it gets the longest.
+    /// When the tree counts as quiet. What is still being written has no pause to learn from: it gets the longest, also
+    /// without debounce, where half a file would otherwise be released before its end.
     fn quiet_at(&self, clock: &Clock) -> Moment {
-        let quiet = if self.open.is_empty() {
-            (clock.longest_pause * QUIET_PAUSES).max(QUIET_MIN).min(self.debounce)
+        let (quiet, longest) = if self.open.is_empty() {
+            ((clock.longest_pause * QUIET_PAUSES).max(QUIET_MIN).min(self.debounce), self.debounce)
         } else {
-            self.debounce
+            let longest = self.debounce.max(OPEN_MIN);
+            (longest, longest)
         };
-        (clock.last + quiet).min(clock.first + self.debounce * BURST_MAX)
+        (clock.last + quiet).min(clock.first + longest * BURST_MAX)
     }
 
     /// Forgets everything.

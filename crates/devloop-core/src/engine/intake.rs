@@ -41,8 +41,16 @@ struct Waiting {
     value: Value,
     /// The version that must be in the file.
     needs: StateVersion,
-    /// What the key held before; none when it held this value already.
-    replaced: Option<Option<Value>>,
+    replaced: Replaced,
+}
+
+/// What a key held before a value was posted.
+#[derive(PartialEq, Eq)]
+enum Replaced {
+    /// The same value.
+    Nothing,
+    /// Another one, or none.
+    Before(Option<Value>),
 }
 
 /// A value that is in memory and in the file.
@@ -81,7 +89,7 @@ impl Intake {
             key,
             value,
             needs: if is_on_disk { StateVersion::default() } else { turn.session.version() },
-            replaced: is_changed.then_some(before),
+            replaced: if is_changed { Replaced::Before(before) } else { Replaced::Nothing },
         });
     }
 
@@ -93,7 +101,7 @@ impl Intake {
                 return true;
             }
             let is_first = self.known.insert(post.event.clone());
-            let is_new = is_first || post.replaced.is_some();
+            let is_new = is_first || post.replaced != Replaced::Nothing;
             accepted.push(Accepted {
                 request: post.request,
                 holder: post.holder.clone(),
@@ -132,9 +140,13 @@ impl Intake {
 
     /// Takes a value back where it still is: from the key itself, or from what a later post would go back to.
     fn undo(&mut self, turn: &mut Turn, post: &Waiting) {
-        let Some(before) = &post.replaced else { return };
-        let later = self.waiting.iter_mut().find(|later| later.key == post.key && later.replaced.is_some());
-        if let Some(replaced) = later.and_then(|later| later.replaced.as_mut()) {
+        let Replaced::Before(before) = &post.replaced else { return };
+        let mut later = self.waiting.iter_mut().filter(|later| later.key == post.key);
+        let later = later.find_map(|later| match &mut later.replaced {
+            Replaced::Before(value) => Some(value),
+            Replaced::Nothing => None,
+        });
+        if let Some(replaced) = later {
             if replaced.as_ref() == Some(&post.value) {
                 replaced.clone_from(before);
             }
@@ -148,7 +160,9 @@ impl Intake {
     pub(crate) fn accepted_value(&self, turn: &Turn, key: &StateKey) -> Option<Value> {
         let mut value = turn.session.value(key.as_str());
         for post in self.waiting.iter().rev().filter(|post| post.key == *key) {
-            if let Some(before) = post.replaced.as_ref().filter(|_| value == Some(&post.value)) {
+            if let Replaced::Before(before) = &post.replaced
+                && value == Some(&post.value)
+            {
                 value = before.as_ref();
             }
         }

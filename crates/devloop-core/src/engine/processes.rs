@@ -85,8 +85,13 @@ impl Processes {
         }
         process.is_wanted = true;
         match &process.state {
-            State::Up { .. } | State::Starting | State::Held(_) => {}
-            State::Waiting { .. } => process.wait_anew(turn.now),
+            State::Up { .. } | State::Starting => {}
+            // Whoever wants it now has written what it shall read by now.
+            State::Held(_) => process.hold(turn),
+            State::Waiting { .. } => {
+                process.wait_anew(turn.now);
+                turn.stir();
+            }
             State::Down | State::Stopping(_) | State::Lingering | State::BackingOff { .. } => {
                 if process.leave(turn, Then::Start) {
                     self.begin(turn, name);
@@ -328,12 +333,25 @@ impl Processes {
         for name in waiting {
             self.advance_waiting(turn, &name);
         }
+        self.advance_held(turn);
         for process in self.all.values_mut() {
-            if matches!(process.state, State::Held(needs) if turn.session.is_settled(needs)) {
-                process.launch(turn);
-            }
             if let Some(finding) = process.look_at_keys(turn) {
                 process.found(turn, finding, Some(&mut self.jitter));
+            }
+        }
+    }
+
+    /// Launches what waits no longer for the state file, unless what it depends on went meanwhile.
+    fn advance_held(&mut self, turn: &mut Turn) {
+        let is_due = |process: &&Process| matches!(process.state, State::Held(needs) if turn.session.is_settled(needs));
+        let due: Vec<ProcessName> = self.all.values().filter(is_due).map(|process| process.name.clone()).collect();
+        for name in due {
+            let are_met = self.needs(&name, turn.now, turn.now).iter().all(|need| matches!(need, Need::Met));
+            let Some(process) = self.all.get_mut(&name) else { continue };
+            if are_met {
+                process.launch(turn);
+            } else {
+                process.change(turn, State::Waiting { since: turn.now, is_told: false });
             }
         }
     }
@@ -341,8 +359,7 @@ impl Processes {
     fn advance_waiting(&mut self, turn: &mut Turn, name: &ProcessName) {
         let Some(process) = self.all.get(name) else { return };
         let State::Waiting { since, is_told } = process.state else { return };
-        let needs: Vec<Need> =
-            process.plan.depends_on.iter().map(|dependency| self.need(dependency, since, turn.now)).collect();
+        let needs = self.needs(name, since, turn.now);
         let Some(process) = self.all.get_mut(name) else { return };
         if needs.iter().all(|need| matches!(need, Need::Met)) {
             return process.hold(turn);
@@ -360,6 +377,12 @@ impl Processes {
                 Need::Lost(cause) => return process.dependency_failed(turn, cause, Some(&mut self.jitter)),
             }
         }
+    }
+
+    /// How all that a process depends on stands for a start that has waited since `begun`.
+    fn needs(&self, name: &ProcessName, begun: Moment, now: Moment) -> Vec<Need> {
+        let dependencies = self.all.get(name).into_iter().flat_map(|process| &process.plan.depends_on);
+        dependencies.map(|dependency| self.need(dependency, begun, now)).collect()
     }
 
     /// How a dependency stands for a start that has waited since `begun`.

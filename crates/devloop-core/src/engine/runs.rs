@@ -63,20 +63,20 @@ enum Stage {
 impl Runs {
     /// Wants the startup workflows, one after the other in their order.
     pub(crate) fn want_startup(&mut self, reach: &mut Reach<'_>) {
-        let mut after = None;
+        let mut after = Vec::new();
         for workflow in &reach.plan.startup_workflows.clone() {
-            let want = Want { after, ..Want::default() };
-            after = self.want(workflow, want, reach).or(after);
-            self.startup.extend(after);
+            let want = Want { after: after.clone(), ..Want::default() };
+            after.extend(self.want(workflow, want, reach));
         }
+        self.startup.extend(after);
     }
 
     /// Wants the workflows of a batch, one after the other in name order.
     pub(crate) fn want_batch(&mut self, batch: Batch, reach: &mut Reach<'_>) {
-        let mut after = None;
+        let mut after = Vec::new();
         for (workflow, files) in batch {
-            let want = Want { files, after, ..Want::default() };
-            after = self.want(&workflow, want, reach).or(after);
+            let want = Want { files, after: after.clone(), ..Want::default() };
+            after.extend(self.want(&workflow, want, reach));
         }
     }
 

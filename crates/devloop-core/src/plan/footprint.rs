@@ -115,10 +115,11 @@ impl Footprint {
     fn add_readiness(&mut self, plan: &Plan, name: &ProcessName) {
         let readiness = plan.processes.get(name).and_then(|process| process.readiness.as_ref());
         match readiness.map(|ProbePlan { kind, .. }| kind) {
-            Some(ProbeKind::StateKey { key }) => self.add_read_key(key),
             Some(ProbeKind::Http { expect_body: Some(body), .. }) => self.add_template(body),
+            // The key of a `state_key` readiness is no read: the run that writes it must not wait for the one that waits.
             Some(
-                ProbeKind::Http { expect_body: None, .. }
+                ProbeKind::StateKey { .. }
+                | ProbeKind::Http { expect_body: None, .. }
                 | ProbeKind::Tcp { .. }
                 | ProbeKind::Exec { .. }
                 | ProbeKind::Output { .. },

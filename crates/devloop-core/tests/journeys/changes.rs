@@ -179,7 +179,7 @@ fn a_first_save_of_many_files_waits_no_longer_than_four_milliseconds() {
 }
 
 #[test]
-fn debounce_zero_waits_for_nothing() {
+fn debounce_zero_waits_for_nothing_but_the_writer() {
     let mut story = Story::begins(quick().debounce(0), Script::default())
         .touches(100, "src/a.rs", TouchKind::Writing)
         .saves(101, "src/a.rs")
@@ -187,12 +187,12 @@ fn debounce_zero_waits_for_nothing() {
     check(
         &story.until(1000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +100ms PathsTouched [Writing src/a.rs] → 'rust began with 1 files', "rust: ["src/a.rs"]", 'rust finished'
-        +101ms PathsTouched [Settled src/a.rs] → 'rust began with 1 files', "rust: ["src/a.rs"]", 'rust finished'
-        +101ms PathsTouched [Settled src/b.rs] → 'rust began with 1 files', "rust: ["src/b.rs"]", 'rust finished'
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +100ms PathsTouched [Writing src/a.rs]
+            +101ms PathsTouched [Settled src/a.rs] → 'rust began with 1 files', "rust: ["src/a.rs"]", 'rust finished'
+            +101ms PathsTouched [Settled src/b.rs] → 'rust began with 1 files', "rust: ["src/b.rs"]", 'rust finished'
+        "#]],
     );
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 fn levels() -> Planned {
     Planned::new()
-        .process("db", |db| db.stop_timeout = Duration::from_millis(1000))
+        .process("db", |db| db.stop_timeout = Duration::from_secs(1))
         .process("cache", |_| {})
         .process("server", |server| server.depends_on = needs(&["db", "cache"]))
         .hook("build", |_| {})

@@ -26,16 +26,15 @@ fn a_start_that_was_held_for_the_file_looks_at_its_dependencies_again() {
     check(
         &Story::begins(plan, script).until(2000),
         &expect![[r#"
-        +0ms SessionBegan → watch, save v1
-        +1ms WatchingBegan → 'off began'
-        +1ms saved v1 → start db#1, save v3
-        +2ms saved v3
-        +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', stop db#1, save v4
-        +4ms saved v4 → start server#1
-        +6ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +8ms db#1 exited with signal 15 (SIGTERM)
-        +9ms db#1 gone → 'ProcessStopped { process: db }', 'off finished'
-    "#]],
+            +0ms SessionBegan → watch, save v1
+            +1ms WatchingBegan → 'off began'
+            +1ms saved v1 → save v3
+            +2ms saved v3 → start db#1
+            +4ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', stop db#1, save v4
+            +5ms saved v4 → 'ProcessHeldBack { process: server, cause: ProcessStopped { process: db } }'
+            +9ms db#1 exited with signal 15 (SIGTERM)
+            +10ms db#1 gone → 'ProcessStopped { process: db }', 'off finished'
+        "#]],
     );
 }
 
@@ -51,12 +50,12 @@ fn a_start_that_is_wanted_again_waits_for_what_was_written_since() {
     check(
         &Story::begins(plan, script).until(2000),
         &expect![[r#"
-        +0ms SessionBegan → watch, save v1
-        +1ms WatchingBegan → 'w began'
-        +1ms saved v1 → start server#1, save v4
-        +2ms saved v4
-        +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }', "w: started", 'w finished'
-    "#]],
+            +0ms SessionBegan → watch, save v1
+            +1ms WatchingBegan → 'w began'
+            +1ms saved v1 → save v4
+            +2ms saved v4 → start server#1
+            +4ms server#1 started → 'ProcessStarted { process: server, pid: 7 }', "w: started", 'w finished'
+        "#]],
     );
 }
 
@@ -82,23 +81,23 @@ fn a_batch_keeps_its_order_though_one_of_its_workflows_was_waiting_already() {
     check(
         &story.until(2000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +100ms PathsTouched [Settled one/x] → 'w1 began with 1 files'
-        +101ms saved v3 → hook one t1 for w1 ["one/x"]
-        +110ms PathsTouched [Settled two/x] → 'w2 began with 1 files'
-        +111ms saved v5 → hook two t2 for w2 ["two/x"]
-        +120ms PathsTouched [Settled two/y]
-        +140ms PathsTouched [Settled all/z]
-        +211ms hook t2 ended with exit status 0, Nothing → 'w2 finished', 'w2 began with 2 files'
-        +212ms saved v6 → hook two t3 for w2 ["all/z", "two/y"]
-        +312ms hook t3 ended with exit status 0, Nothing → 'w2 finished', 'w3 began with 1 files'
-        +313ms saved v8 → hook three t4 for w3 ["all/z"]
-        +323ms hook t4 ended with exit status 0, Nothing → 'w3 finished'
-        +601ms hook t1 ended with exit status 0, Nothing → 'w1 finished', 'w1 began with 1 files'
-        +602ms saved v9 → hook one t5 for w1 ["all/z"]
-        +1102ms hook t5 ended with exit status 0, Nothing → 'w1 finished'
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +100ms PathsTouched [Settled one/x] → 'w1 began with 1 files'
+            +101ms saved v3 → hook one t1 for w1 ["one/x"]
+            +110ms PathsTouched [Settled two/x] → 'w2 began with 1 files'
+            +111ms saved v5 → hook two t2 for w2 ["two/x"]
+            +120ms PathsTouched [Settled two/y]
+            +140ms PathsTouched [Settled all/z]
+            +211ms hook t2 ended with exit status 0, Nothing → 'w2 finished', 'w2 began with 2 files'
+            +212ms saved v6 → hook two t3 for w2 ["all/z", "two/y"]
+            +312ms hook t3 ended with exit status 0, Nothing → 'w2 finished'
+            +601ms hook t1 ended with exit status 0, Nothing → 'w1 finished', 'w1 began with 1 files'
+            +602ms saved v8 → hook one t4 for w1 ["all/z"]
+            +1102ms hook t4 ended with exit status 0, Nothing → 'w1 finished', 'w3 began with 1 files'
+            +1103ms saved v9 → hook three t5 for w3 ["all/z"]
+            +1113ms hook t5 ended with exit status 0, Nothing → 'w3 finished'
+        "#]],
     );
 }
 
@@ -108,7 +107,7 @@ fn waiting_for_a_process_whose_dependency_is_late_fails() {
     let readiness = ProbePlan {
         kind: ProbeKind::StateKey { key: "never".into() },
         interval: Duration::from_millis(500),
-        timeout: Duration::from_millis(1000),
+        timeout: Duration::from_secs(1),
     };
     let plan = Planned::new()
         .process("db", |db| db.readiness = Some(readiness))

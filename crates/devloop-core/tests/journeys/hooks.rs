@@ -131,8 +131,7 @@ fn a_failing_hook_captures_nothing() {
 
 fn observed(hook: &mut HookPlan) {
     hook.capture = Capture::Text { state_key: "branch".into() };
-    hook.observe =
-        Some(ObservePlan { workflow: WorkflowName::from("switched"), interval: Duration::from_millis(1000) });
+    hook.observe = Some(ObservePlan { workflow: WorkflowName::from("switched"), interval: Duration::from_secs(1) });
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod batches;
 mod build;
 mod changes;
 mod endings;
+mod events;
 mod found;
 mod hooks;
 mod processes;

@@ -11,8 +11,8 @@ use devloop_core::plan::process::{ProcessPlan, RestartPolicy};
 use expect_test::expect;
 use std::time::Duration;
 
-fn probe(kind: ProbeKind) -> Option<ProbePlan> {
-    Some(ProbePlan { kind, interval: Duration::from_millis(500), timeout: Duration::from_secs(15) })
+fn probe(kind: ProbeKind) -> ProbePlan {
+    ProbePlan { kind, interval: Duration::from_millis(500), timeout: Duration::from_secs(15) }
 }
 
 fn pattern(text: &str) -> Pattern {
@@ -84,7 +84,7 @@ fn a_captured_key_wakes_the_wait_at_once() {
             extract: Extract::Regex { pattern: pattern("^port ([0-9]+)$"), capture_group: 1 },
         };
         server.output.rules.push(rule);
-        server.readiness = probe(ProbeKind::StateKey { key: "port".into() });
+        server.readiness = Some(probe(ProbeKind::StateKey { key: "port".into() }));
     });
     let captured = ProcessFact::Captured { key: "port".into(), value: "8080".to_owned() };
     let mut story = Story::begins(plan, Script::default())
@@ -115,7 +115,7 @@ fn a_captured_key_wakes_the_wait_at_once() {
 
 #[test]
 fn a_matching_line_wakes_the_wait_at_once() {
-    let plan = waiting(|server| server.readiness = probe(ProbeKind::Output { pattern: pattern("listening") }));
+    let plan = waiting(|server| server.readiness = Some(probe(ProbeKind::Output { pattern: pattern("listening") })));
     let mut story = Story::begins(plan, Script::default())
         .saves(100, "src/a")
         .at(200, life("server", ProcessFact::LineMatched(ProbeRole::Readiness)));

@@ -5,11 +5,11 @@ use crate::trace;
 use devloop_core::effect::{Effect, Values};
 use devloop_core::engine::Engine;
 use devloop_core::fact::{
-    Captured, ExitStatus, Fact, HookOutcome, Interrupt, ProbeAnswer, ProbeRole, ProcessFact, StartFailure, Touch,
-    TouchKind,
+    Captured, ExitStatus, Fact, Holder, HookOutcome, Interrupt, ProbeAnswer, ProbeRole, ProcessFact, StartFailure,
+    Touch, TouchKind,
 };
 use devloop_core::moment::Moment;
-use devloop_core::names::{HookName, Incarnation, ProcessName, TaskId};
+use devloop_core::names::{HookName, Incarnation, ProcessName, RequestId, TaskId};
 use devloop_core::protocol::Protocol;
 use devloop_core::view::View;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,8 @@ pub(crate) struct Script {
     pub(crate) saves_fail: (u32, u32),
     /// Processes that leave descendants in a session of their own when they exit.
     pub(crate) leftovers: BTreeSet<&'static str>,
+    /// Hooks that post a value of their own to an event, 2 ms after their start.
+    pub(crate) hook_posts: BTreeMap<&'static str, &'static str>,
     /// Whether saves and probes are in the trace.
     pub(crate) shows_everything: bool,
 }
@@ -61,6 +63,7 @@ pub(crate) struct Story {
     hooks: BTreeMap<TaskId, HookName>,
     polls: BTreeMap<HookName, usize>,
     saves: u32,
+    requests: u64,
     has_ended: bool,
     trace: Vec<String>,
 }
@@ -80,6 +83,7 @@ impl Story {
             hooks: BTreeMap::new(),
             polls: BTreeMap::new(),
             saves: 0,
+            requests: 0,
             has_ended: false,
             trace: Vec::new(),
         };
@@ -91,6 +95,18 @@ impl Story {
     pub(crate) fn at(mut self, millis: u64, fact: Fact) -> Self {
         self.schedule(Moment::from_millis(millis), fact);
         self
+    }
+
+    /// The first life of the process `client` posts a value.
+    pub(crate) fn posts(mut self, millis: u64, event: &str, value: &str) -> Self {
+        let fact = self.post(Holder::Process(ProcessName::from("client"), Incarnation(1)), event, value);
+        self.at(millis, fact)
+    }
+
+    fn post(&mut self, holder: Holder, event: &str, value: &str) -> Fact {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        Fact::EventPosted { request, holder, event: event.into(), value: value.to_owned() }
     }
 
     /// A file is saved.
@@ -263,6 +279,10 @@ impl Story {
 
     fn start_hook(&mut self, task: TaskId, hook: &HookName) {
         self.hooks.insert(task, hook.clone());
+        if let Some(event) = self.script.hook_posts.get(hook.as_str()) {
+            let post = self.post(Holder::Hook(task, hook.clone()), event, &format!("{hook}-{}", task.0));
+            self.in_micros(2000, post);
+        }
         let poll = self.polls.entry(hook.clone()).or_default();
         let outcome = match self.script.hook_ends.get(hook.as_str()) {
             Some(outcomes) => outcomes[(*poll).min(outcomes.len() - 1)].clone(),

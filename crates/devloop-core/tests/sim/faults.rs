@@ -60,7 +60,7 @@ impl Faults {
             exits_well: chance(80),
             ignores_stop: chance(60),
             leftovers: chance(60),
-            stuck: chance(8),
+            stuck: chance(40),
             unwell: chance(30),
             late_answers: chance(50),
             hook_fails: chance(50),

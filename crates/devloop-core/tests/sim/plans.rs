@@ -122,7 +122,7 @@ fn draw_hook(dice: &mut Dice, number: usize, workflows: &[WorkflowName]) -> Hook
 }
 
 fn draw_locks(dice: &mut Dice) -> BTreeSet<LockName> {
-    ["dist", "db"].into_iter().filter(|_| dice.percent(12)).map(LockName::from).collect()
+    ["dist", "db"].into_iter().filter(|_| dice.percent(20)).map(LockName::from).collect()
 }
 
 fn draw_watch(dice: &mut Dice, workflows: &[WorkflowName]) -> WatchPlan {

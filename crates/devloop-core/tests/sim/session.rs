@@ -224,13 +224,19 @@ fn plant(world: &mut World, dice: &mut Dice, until: Moment) {
     for _ in 0..dice.below(9) {
         let mut at = moment(dice);
         let path = format!("{}/{}", dice.pick(&plans::FOLDERS), dice.pick(&["x.rs", "y.css", "z.tmp"]));
-        for _ in 0..=dice.below(*dice.clone().pick(&[1, 2, 12])) {
+        // Now and then somebody writes and writes, with no pause that would end the burst.
+        let (touches, pause) = if dice.percent(10) {
+            (60, 30_000)
+        } else {
+            (dice.below(*dice.clone().pick(&[1, 2, 12])), *dice.pick(&[1, 3000, 60_000, 400_000]))
+        };
+        for _ in 0..=touches {
             let other = format!("{}/{}", dice.pick(&plans::FOLDERS), dice.pick(&["u.rs", "v.css", "w.tmp"]));
             let path: Arc<str> = if dice.percent(70) { path.as_str().into() } else { other.into() };
             let kinds = [TouchKind::Settled, TouchKind::Settled, TouchKind::Writing, TouchKind::Found];
             let touch = |kind| Fact::PathsTouched(vec![Touch { path: Arc::clone(&path), kind }]);
             world.plant(at, touch(*dice.pick(&kinds)));
-            at = at + Duration::from_micros(dice.roll() % *dice.pick(&[1, 3000, 60_000, 400_000]));
+            at = at + Duration::from_micros(dice.roll() % pause);
         }
     }
     if dice.percent(20) {

@@ -1,6 +1,7 @@
 //! A plan in words, for the first lines of a trace.
 
 use devloop_core::plan::Plan;
+use devloop_core::plan::watch::PathPattern;
 use devloop_core::plan::workflow::Step;
 
 /// The plan in the trace's first lines.
@@ -29,7 +30,7 @@ pub(crate) fn plan(plan: &Plan) -> Vec<String> {
         format!("workflow {name} ({:?}): {}; then {:?}", workflow.on_busy, steps.join(", "), workflow.triggers)
     }));
     lines.extend(plan.watches.iter().map(|(name, watch)| {
-        let patterns: Vec<&str> = watch.patterns.iter().map(|pattern| pattern.source()).collect();
+        let patterns: Vec<&str> = watch.patterns.iter().map(PathPattern::source).collect();
         format!("watch {name}: {patterns:?} → {}, leading {}", watch.workflow, watch.leading)
     }));
     lines

@@ -33,6 +33,7 @@ enum Happening {
 
 /// The truth about the newest life of a process.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(crate) struct Life {
     incarnation: Incarnation,
     /// What it is by now.

@@ -1,8 +1,9 @@
 //! Plans in few words, for stories.
 
-use devloop_core::names::{HookName, ProcessName, StateKey, WatchName, WorkflowName};
+use devloop_core::names::{EventName, HookName, ProcessName, StateKey, WatchName, WorkflowName};
 use devloop_core::plan::Plan;
 use devloop_core::plan::command::CommandPlan;
+use devloop_core::plan::event::{EventPlan, ValuePattern};
 use devloop_core::plan::hook::{Capture, HookPlan};
 use devloop_core::plan::output::{BodyStyle, OutputPlan};
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
@@ -77,6 +78,14 @@ impl Planned {
         let mut workflow = WorkflowPlan { steps: steps.into(), triggers: Vec::new(), on_busy: OnBusy::Queue };
         change(&mut workflow);
         self.0.workflows.insert(WorkflowName::from(name), Arc::new(workflow));
+        self
+    }
+
+    /// An event whose values are words of small letters and digits.
+    pub(crate) fn event(mut self, name: &str, key: &str, workflow: &str) -> Self {
+        let pattern = ValuePattern::new("^[a-z0-9-]+$", false, 1 << 20).ok();
+        let event = EventPlan { state_key: StateKey::from(key), workflow: WorkflowName::from(workflow), pattern };
+        self.0.events.insert(EventName::from(name), Arc::new(event));
         self
     }
 

@@ -16,8 +16,9 @@ pub(crate) struct WaitingRun {
     pub(crate) files: Files,
     pub(crate) origin: Origin,
     pub(crate) footprint: Arc<Footprint>,
-    /// The run before it in its batch; this one begins after that one is over.
-    after: Option<RunId>,
+    /// The runs before it in its batch; this one begins after they are over. One of them may be older than the batch
+    /// and end first, so the nearest would not do.
+    after: Vec<RunId>,
     /// Until then it waits, and nothing waits for it.
     not_before: Option<Moment>,
 }
@@ -27,7 +28,7 @@ pub(crate) struct WaitingRun {
 pub(crate) struct Want {
     pub(crate) files: Files,
     pub(crate) origin: Origin,
-    pub(crate) after: Option<RunId>,
+    pub(crate) after: Vec<RunId>,
     pub(crate) not_before: Option<Moment>,
 }
 
@@ -90,9 +91,9 @@ impl Admission {
             let earlier = &self.waiting[..index];
             let meets = |other: &Footprint| !plan.concurrent || run.footprint.conflicts_with(other);
             let is_after =
-                |id: RunId| going.iter().any(|other| other.id == id) || earlier.iter().any(|other| other.id == id);
+                |id: &RunId| going.iter().any(|other| other.id == *id) || earlier.iter().any(|other| other.id == *id);
             !is_held(run)
-                && !run.after.is_some_and(is_after)
+                && !run.after.iter().any(is_after)
                 && !going.iter().any(|other| meets(other.footprint))
                 && !earlier.iter().any(|other| !is_held(other) && meets(&other.footprint))
         };

@@ -3,7 +3,7 @@
 use super::Step;
 use crate::marks::{Mark, announced};
 use devloop_core::effect::Effect;
-use devloop_core::fact::Fact;
+use devloop_core::fact::{Fact, TouchKind};
 use devloop_core::moment::Moment;
 use devloop_core::names::WorkflowName;
 use devloop_core::notice::Notice;
@@ -15,10 +15,16 @@ use std::time::Duration;
 
 /// What timers and settling may add to the longest wait.
 const SLACK: Duration = Duration::from_millis(10);
+/// A writer that has not closed its file is waited for as if `debounce` were at least this.
+const WRITER_MIN: Duration = Duration::from_millis(20);
 
 pub(crate) struct Changes {
     plan: Arc<Plan>,
-    wait_max: Duration,
+    late: Duration,
+    /// Paths whose writer has not closed them.
+    open: BTreeSet<Arc<str>>,
+    /// When a path was last known to be open while something waited: until then writers are waited for.
+    open_at: Option<Moment>,
     /// Changes that no run knows yet, and since when.
     pending: BTreeMap<(WorkflowName, Arc<str>), Moment>,
     /// Changes that the going run of a workflow knows; a cancelled run gives them back.
@@ -32,7 +38,9 @@ impl Changes {
     pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
         Self {
             plan: Arc::clone(plan),
-            wait_max: plan.debounce * 10 + late + SLACK,
+            late,
+            open: BTreeSet::new(),
+            open_at: None,
             pending: BTreeMap::new(),
             carried: BTreeMap::new(),
             touched: BTreeSet::new(),
@@ -60,6 +68,13 @@ impl Changes {
         if let Fact::PathsTouched(touches) = step.fact {
             for touch in touches {
                 self.touched.insert(Arc::clone(&touch.path));
+                let is_watched = self.plan.watches.values().any(|watch| watch.matches(&touch.path));
+                if touch.kind != TouchKind::Writing {
+                    self.open.remove(&touch.path);
+                } else if is_watched {
+                    self.open.insert(Arc::clone(&touch.path));
+                    self.open_at = Some(step.now);
+                }
                 for watch in self.plan.watches.values().filter(|watch| watch.matches(&touch.path)) {
                     self.pending.entry((watch.workflow.clone(), Arc::clone(&touch.path))).or_insert(step.now);
                 }
@@ -123,7 +138,10 @@ impl Changes {
 
     fn kept_back(&self, step: &Step<'_>) -> Result<(), String> {
         for ((workflow, path), at) in &self.pending {
-            if step.now.since(*at) <= self.wait_max {
+            // A file that is still being written is waited for, and what else changed in its burst waits with it.
+            let is_held_by_writer = !self.open.is_empty() || self.open_at.is_some_and(|open_at| open_at >= *at);
+            let longest = if is_held_by_writer { self.plan.debounce.max(WRITER_MIN) } else { self.plan.debounce };
+            if step.now.since(*at) <= longest * 10 + self.late + SLACK {
                 continue;
             }
             let mut runs = step.after.runs.iter().chain(&step.after.waiting);

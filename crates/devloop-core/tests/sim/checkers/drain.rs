@@ -30,6 +30,8 @@ pub(crate) struct Drain {
 struct Asked {
     stop_at: Option<Moment>,
     is_killed: bool,
+    /// Its start was answered.
+    is_started: bool,
     /// Its command runs, and did when the session was asked to end.
     was_running: bool,
 }
@@ -58,9 +60,10 @@ impl Drain {
                 self.is_address_taken |= matches!(failure, StartFailure::AddressInUse { .. });
                 self.lives.remove(name);
             }
-            Fact::Process(name, _, ProcessFact::Started { .. }) if step.before.phase <= Phase::Running => {
+            Fact::Process(name, _, ProcessFact::Started { .. }) => {
                 if let Some(asked) = self.lives.get_mut(name) {
-                    asked.was_running = true;
+                    asked.is_started = true;
+                    asked.was_running = step.before.phase <= Phase::Running;
                 }
             }
             Fact::Process(_, _, ProcessFact::Stuck { .. }) => self.is_anything_stuck = true,
@@ -80,7 +83,19 @@ impl Drain {
             }
             self.effect(step, effect)?;
         }
+        self.spared(step)?;
         self.overdue(step.now)
+    }
+
+    /// A second signal kills all that lives.
+    fn spared(&self, step: &Step<'_>) -> Result<(), String> {
+        if self.interrupts < 2 || !matches!(step.fact, Fact::InterruptRequested(_)) {
+            return Ok(());
+        }
+        match self.lives.iter().find(|(_, asked)| asked.is_started && !asked.is_killed) {
+            Some((name, _)) => Err(format!("a second signal came, and {name} is not killed")),
+            None => Ok(()),
+        }
     }
 
     fn phase(&self, step: &Step<'_>) -> Result<(), String> {

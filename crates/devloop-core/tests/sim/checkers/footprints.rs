@@ -152,9 +152,13 @@ impl Walk<'_> {
 
     fn probe(&mut self, probe: &ProbePlan) {
         match &probe.kind {
-            ProbeKind::StateKey { key } => self.reads(format!("key:{key}")),
             ProbeKind::Http { expect_body: Some(template), .. } => self.template(template),
-            ProbeKind::Http { .. } | ProbeKind::Tcp { .. } | ProbeKind::Exec { .. } | ProbeKind::Output { .. } => {}
+            // A wait for a state key must not hold up the run that writes it.
+            ProbeKind::StateKey { .. }
+            | ProbeKind::Http { .. }
+            | ProbeKind::Tcp { .. }
+            | ProbeKind::Exec { .. }
+            | ProbeKind::Output { .. } => {}
         }
     }
 

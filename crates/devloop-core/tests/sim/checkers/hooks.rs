@@ -20,6 +20,8 @@ pub(crate) struct Hooks {
     plan: Arc<Plan>,
     late: Duration,
     running: BTreeMap<TaskId, Running>,
+    /// When the last poll of a hook was over.
+    polled: BTreeMap<HookName, Moment>,
     interrupts: u32,
     is_guardian_lost: bool,
 }
@@ -35,7 +37,7 @@ struct Running {
 impl Hooks {
     pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
         let plan = Arc::clone(plan);
-        Self { plan, late, running: BTreeMap::new(), interrupts: 0, is_guardian_lost: false }
+        Self { plan, late, running: BTreeMap::new(), polled: BTreeMap::new(), interrupts: 0, is_guardian_lost: false }
     }
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
@@ -43,7 +45,9 @@ impl Hooks {
             Fact::InterruptRequested(Interrupt::Int | Interrupt::Term | Interrupt::Hup) => self.interrupts += 1,
             Fact::GuardianLost => self.is_guardian_lost = true,
             Fact::HookFinished { task, .. } => {
-                self.running.remove(task);
+                if let Some(running) = self.running.remove(task).filter(|running| running.is_poll) {
+                    self.polled.insert(running.hook, step.now);
+                }
             }
             _ => {}
         }
@@ -59,6 +63,9 @@ impl Hooks {
                 let is_poll = &*errand.workflow == "observe";
                 if is_poll && self.running.values().any(|other| other.is_poll && other.hook == *hook) {
                     return Err(format!("hook {hook} is polled twice at once"));
+                }
+                if is_poll {
+                    self.has_paused(now, hook)?;
                 }
                 let running = Running { hook: hook.clone(), is_poll, since: now, stop_at: None, is_killed: false };
                 self.running.insert(*task, running);
@@ -79,6 +86,17 @@ impl Hooks {
             _ => {}
         }
         Ok(())
+    }
+
+    /// From the end of one poll to the next.
+    fn has_paused(&self, now: Moment, hook: &HookName) -> Result<(), String> {
+        let interval = self.plan.hooks[hook].observe.as_ref().map(|observe| observe.interval).unwrap_or_default();
+        match self.polled.get(hook) {
+            Some(at) if now.since(*at) < interval => {
+                Err(format!("hook {hook} is polled {:?} after {at}", now.since(*at)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn overdue(&self, now: Moment) -> Result<(), String> {

@@ -19,6 +19,8 @@ pub(crate) struct State {
     /// The step whose values the file holds.
     saved_in: u64,
     is_failing: bool,
+    /// The newest save survives a loss of power.
+    is_durable: bool,
     /// Steps that changed values.
     changes: Vec<u64>,
     /// When a hook step began, by workflow and hook.
@@ -38,6 +40,7 @@ impl State {
             asked_in: 0,
             saved_in: 0,
             is_failing: false,
+            is_durable: false,
             changes: Vec::new(),
             wanted_hooks: BTreeMap::new(),
             wanted_processes: BTreeMap::new(),
@@ -110,7 +113,8 @@ impl State {
 
     fn effect(&mut self, step: &Step<'_>, effect: &Effect) -> Result<(), String> {
         match effect {
-            Effect::SaveState { values, .. } => {
+            Effect::SaveState { values, durable, .. } => {
+                self.is_durable = *durable;
                 self.asked_in = step.number;
                 if *values != step.after.values {
                     return Err("what is saved is not what the session holds".to_owned());
@@ -119,19 +123,22 @@ impl State {
             Effect::StartHook { hook, errand, .. } => {
                 let key = (WorkflowName::from(&*errand.workflow), hook.clone());
                 if let Some(wanted) = self.wanted_hooks.remove(&key) {
-                    self.is_on_disk(wanted, hook.as_str())?;
+                    self.is_on_disk(step, wanted, hook.as_str())?;
                 }
             }
             Effect::StartProcess(process, _) => {
                 self.started.insert(process.clone());
                 if let Some(wanted) = self.wanted_processes.get(process) {
-                    self.is_on_disk(*wanted, process.as_str())?;
+                    self.is_on_disk(step, *wanted, process.as_str())?;
                 }
                 for key in self.own_keys(process) {
                     if !self.is_failing && step.file.and_then(|file| file.get(&key)) != Some(&Value::from("")) {
                         return Err(format!("{process} starts while the file's '{key}' is not blank"));
                     }
                 }
+            }
+            Effect::EndSession(_) if !self.is_durable => {
+                return Err("the last save would not survive a loss of power".to_owned());
             }
             Effect::EndSession(_) if !self.is_failing && step.file != Some(&step.after.values) => {
                 return Err(format!("at the end the file holds {:?}, not {:?}", step.file, step.after.values));
@@ -142,7 +149,11 @@ impl State {
     }
 
     /// Whether all changes before a step are on disk, or cannot be.
-    fn is_on_disk(&self, wanted: u64, whose: &str) -> Result<(), String> {
+    fn is_on_disk(&self, step: &Step<'_>, wanted: u64, whose: &str) -> Result<(), String> {
+        // Values that were written back and forth are there already.
+        if step.file == Some(&step.before.values) || step.file == Some(&step.after.values) {
+            return Ok(());
+        }
         let missing = self.changes.iter().rev().find(|change| **change < wanted && **change > self.saved_in);
         match missing {
             Some(change) if !self.is_failing => {
