@@ -82,14 +82,16 @@ fn h25_a_flood_of_connections_is_held_at_the_cap() {
     assert_eq!(posting.session.count("workflow failed"), 0);
     // Complete heads that wait for their bodies are not pushed aside: the next one is told that there is no place.
     let request = posting.posting("slug", "held");
-    let _held: Vec<Wire> = (0..64)
-        .map(|_| {
-            let mut wire = Wire::open(&posting.address);
-            wire.send(&request[..request.len() - 1]);
-            wire
-        })
-        .collect();
-    eventually("there is no place", || posting.post("slug", "late").status == 503);
+    let mut held = Vec::new();
+    e2e::wait::until("there is no place", || {
+        let mut wire = Wire::open(&posting.address);
+        wire.send(&request[..request.len() - 1]);
+        held.push(wire);
+        (posting.post("slug", "late").status == 503).then_some(())
+    });
+    assert!(held.len() >= 64, "{} are held", held.len());
+    let is_taken = held.iter_mut().any(|wire| wire.send(b"}").answer().status == 204);
+    assert!(is_taken, "who has a place keeps it");
 }
 
 #[test]
