@@ -82,10 +82,10 @@ fn devloop_itself() -> io::Result<()> {
     let (url, token) = revealed.split_once(' ').unwrap_or_default();
     let target = Target { address: url.trim_start_matches("http://").to_owned(), token: token.to_owned() };
     target.measure("devloop", 1, 5_000, server.0.id())?;
-    target.measure("devloop", 32, 50_000, server.0.id())?;
+    target.measure("devloop", 32, 51_200, server.0.id())?;
     let before = memory_mb(server.0.id(), "VmRSS:");
     target.measure("devloop", 16, POSTS, server.0.id())?;
-    let posted = 5_000 + 50_000 + POSTS;
+    let posted = 5_000 + 51_200 + POSTS;
     let audited = wait_for_lines(folder.path(), posted)?;
     println!(
         "devloop: {posted} posted, {audited} in the audit log, memory {before:.1} MB before and {:.1} MB after the last 100000, {:.1} MB at most",
@@ -113,7 +113,7 @@ fn bare_server() -> io::Result<()> {
     let server = Server(child);
     let target = Target { address: wait_for(&folder.path().join("address"))?, token: String::new() };
     target.measure("bare", 1, 5_000, server.0.id())?;
-    target.measure("bare", 32, 50_000, server.0.id())
+    target.measure("bare", 32, 51_200, server.0.id())
 }
 
 /// Reads a request with httparse on tokio, replaces a file, answers 204.

@@ -1,5 +1,4 @@
 //! External events from the client's side: what a 204 means, and what happens when clients race, leave, or come late.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use e2e::programs;
 use e2e::web::{Posting, Wire, eventually};

@@ -1,5 +1,4 @@
 //! The event server under attack: one test a row of SECURITY.md, named by it. Raw sockets only.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod authority;
 mod bodies;

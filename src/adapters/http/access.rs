@@ -85,7 +85,6 @@ fn with_hosts(mut list: OsString) -> OsString {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 mod tests {
     use super::*;
     use devloop_core::names::Incarnation;

@@ -108,12 +108,11 @@ impl Body {
         let line = std::mem::take(&mut self.line);
         self.state = match self.state {
             State::ChunkEnd if line.is_empty() => State::Size,
-            State::ChunkEnd => return Err(Answer::BadRequest),
             State::Trailer(_) if line.is_empty() => State::Done,
             State::Trailer(seen) if seen + line.len() <= TRAILER_BYTES_MAX && is_field(&line) => {
                 State::Trailer(seen + line.len())
             }
-            State::Trailer(_) => return Err(Answer::BadRequest),
+            State::ChunkEnd | State::Trailer(_) => return Err(Answer::BadRequest),
             _ => self.chunk_begins(&line)?,
         };
         Ok(())
