@@ -34,7 +34,9 @@ fn told(trace: &str) -> Vec<String> {
 #[test]
 fn a_posted_value_is_saved_then_its_run_is_admitted_then_the_client_is_told() {
     let mut story = Story::begins(page(), loud()).posts(100, "page", "home");
-    check(&story.until(1000), &expect![[r#"
+    check(
+        &story.until(1000),
+        &expect![[r#"
         +0ms SessionBegan → watch, save v1
         +1ms WatchingBegan
         +1ms saved v1 → start client#1
@@ -42,7 +44,8 @@ fn a_posted_value_is_saved_then_its_run_is_admitted_then_the_client_is_told() {
         +100ms q1 posts "home" to page → save v2
         +101ms saved v2 → answer q1 Accepted for r1, 'show began', "show: home", 'show finished', save v4
         +102ms saved v4
-    "#]]);
+    "#]],
+    );
 }
 
 // promise: event.same.1, event.first.1
