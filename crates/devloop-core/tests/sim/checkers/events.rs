@@ -48,9 +48,7 @@ impl Events {
     }
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
-        if let Fact::EventPosted { request, holder, event, value } = step.fact {
-            self.posted(step, *request, holder, event, value);
-        }
+        self.posted(step);
         // A run that begins in the step of an answer may be told of before it.
         for effect in step.effects {
             if let Effect::AnswerRequest { request, verdict, run } = effect {
@@ -68,7 +66,8 @@ impl Events {
         Ok(())
     }
 
-    fn posted(&mut self, step: &Step<'_>, request: RequestId, holder: &Holder, event: &EventName, value: &str) {
+    fn posted(&mut self, step: &Step<'_>) {
+        let Fact::EventPosted { request, holder, event, value } = step.fact else { return };
         let list = match holder {
             Holder::Process(name, _) => self.plan.processes[name].events.as_ref(),
             Holder::Hook(_, name) => self.plan.hooks[name].events.as_ref(),
@@ -78,10 +77,10 @@ impl Events {
         if let Some(plan) = self.plan.events.get(event) {
             let before = step.before.values.get(&plan.state_key);
             self.at_first.entry(plan.state_key.clone()).or_insert_with(|| before.cloned());
-            is_change = before != Some(&Value::from(value));
+            is_change = before != Some(&Value::from(value.as_str()));
         }
-        let post = Post { event: event.clone(), value: value.to_owned(), is_granted, is_change };
-        self.open.insert(request, post);
+        let post = Post { event: event.clone(), value: value.clone(), is_granted, is_change };
+        self.open.insert(*request, post);
     }
 
     fn answered(&mut self, step: &Step<'_>, request: RequestId, verdict: Verdict, has_run: bool) -> Result<(), String> {
