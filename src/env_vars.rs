@@ -24,17 +24,11 @@ pub const LIFE: &str = "DEVLOOP_LIFE";
 pub const EVENTS_BASE_URL: &str = "DEVLOOP_EVENTS_BASE_URL";
 /// Set for every child that may post events: its own token, which dies with it.
 pub const EVENTS_TOKEN: &str = "DEVLOOP_EVENTS_TOKEN";
-/// Begins the name of the variable that holds the address of one event; see [`event_url`].
+/// Begins the name of the variable that holds the address of one event, set for every child that may post it; the words
+/// of the core have the whole name (`plan::event::url_variable`).
 pub const EVENT: &str = "DEVLOOP_EVENT";
 /// Set for every child when some workflow has a `notify_reload` step: where browsers listen.
 pub const BROWSER_EVENTS_URL: &str = "DEVLOOP_BROWSER_EVENTS_URL";
-
-/// The variable that holds the address of an event, set for every child that may post it: the name in upper case, with
-/// `_` for every other character.
-pub fn event_url(event: &str) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("{EVENT}_{}_URL", event.chars().map(letter).collect::<String>())
-}
 
 /// Added to for every child with a token: hosts that clients reach without a proxy.
 pub const NO_PROXY: &str = "NO_PROXY";

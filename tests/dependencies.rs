@@ -181,6 +181,19 @@ fn no_package_is_there_twice_without_a_reason() {
 }
 
 #[test]
+fn http_2_is_switched_on_by_nobody() {
+    // A feature of a shared crate is on for all as soon as one asks for it.
+    let tree = output(
+        env!("CARGO"),
+        &["tree", "--offline", "--locked", "--package=devloop", "--edges=normal,build,features", "--prefix=none"],
+    );
+    assert!(tree.contains("hyper feature \"http1\""), "the tree was not read: {tree}");
+    for wrong in ["hyper feature \"http2\"", "hyper feature \"server\"", "\nh2 v"] {
+        assert!(!tree.contains(wrong), "{wrong} is on:\n{tree}");
+    }
+}
+
+#[test]
 fn the_core_knows_no_runtime_no_system_and_no_file_format() {
     // `cargo metadata` joins the features of the whole workspace; `cargo tree` looks at the core alone.
     let tree = output(

@@ -13,6 +13,7 @@ pub mod session;
 pub mod stray;
 pub mod terminal;
 pub mod wait;
+pub mod web;
 
 pub use project::Project;
 pub use session::Session;

@@ -174,7 +174,6 @@ fn open_at_end(folder: &OwnFolder) -> io::Result<(File, u64)> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

@@ -6,7 +6,9 @@ use crate::adapters::poster::{PostError, Target};
 use crate::env_vars;
 use crate::failure::Failure;
 use crate::report::escape::one_line;
+use devloop_core::names::EventName;
 use devloop_core::plan::event::VALUE_BYTES_MAX;
+use devloop_core::plan::event::url_variable;
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
@@ -50,7 +52,7 @@ pub(super) fn main(event: &str, value: &str) -> Result<(), Failure> {
 /// The address of an event, and the token.
 fn whereto(event: &str) -> Result<(String, String), String> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let address = variable(&env_vars::event_url(event))
+    let address = variable(&url_variable(&EventName::from(event)))
         .or_else(|| Some(format!("{}/events/{event}", variable(env_vars::EVENTS_BASE_URL)?.trim_end_matches('/'))));
     match (address, variable(env_vars::EVENTS_TOKEN)) {
         (Some(address), Some(token)) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok((address, token)),

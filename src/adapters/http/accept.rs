@@ -105,12 +105,16 @@ pub(super) async fn run<F: Future<Output = ()> + 'static>(
         };
         while connections.try_join_next().is_some() {}
         while turned_away.try_join_next().is_some() {}
-        if places.count() >= places_max && !places.make_room() {
-            told_busy();
-            if turned_away.len() < TURNED_AWAY_MAX {
-                turned_away.spawn_local(turn_away(stream));
+        if places.count() >= places_max {
+            if !places.make_room() {
+                told_busy();
+                if turned_away.len() < TURNED_AWAY_MAX {
+                    turned_away.spawn_local(turn_away(stream));
+                }
+                continue;
             }
-            continue;
+            // The one that makes room closes its socket in a turn of its own, before the next is accepted.
+            tokio::task::yield_now().await;
         }
         age += 1;
         let standing = Rc::new(Cell::new(Standing::Stranger));

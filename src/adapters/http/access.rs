@@ -6,6 +6,7 @@ use super::tokens::{Pass, Tokens};
 use crate::env_vars;
 use devloop_core::fact::Holder;
 use devloop_core::names::EventName;
+use devloop_core::plan::event::url_variable;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -48,7 +49,7 @@ impl Access {
         env.push((env_vars::EVENTS_BASE_URL.into(), base.into()));
         env.push((env_vars::EVENTS_TOKEN.into(), pass.token().into()));
         for event in pass.granted() {
-            env.push((env_vars::event_url(event.as_str()).into(), format!("{base}{}{event}", events::PATH).into()));
+            env.push((url_variable(event).into(), format!("{base}{}{event}", events::PATH).into()));
         }
         bypass_proxies(env);
         Ok(Some(pass))
@@ -84,7 +85,6 @@ fn with_hosts(mut list: OsString) -> OsString {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 mod tests {
     use super::*;
     use devloop_core::names::Incarnation;
@@ -108,7 +108,7 @@ mod tests {
         let (pass, env) = told(&["a-b"], &[]);
         assert_eq!(env[env_vars::EVENTS_BASE_URL], "http://127.0.0.1:7");
         assert_eq!(env[env_vars::EVENTS_TOKEN], pass.unwrap().token());
-        assert_eq!(env[&env_vars::event_url("a-b")], "http://127.0.0.1:7/events/a-b");
+        assert_eq!(env[&url_variable(&"a-b".into())], "http://127.0.0.1:7/events/a-b");
         assert_eq!(env[env_vars::BROWSER_EVENTS_URL], "http://127.0.0.1:8/browser-events");
         assert_eq!((&*env["NO_PROXY"], &*env["no_proxy"]), ("127.0.0.1,localhost,::1", "127.0.0.1,localhost,::1"));
     }

@@ -89,7 +89,13 @@ impl Body {
     /// Lines between chunks come one byte at a time; a line ends with CR LF and has neither inside.
     fn take_line_byte(&mut self, byte: u8) -> Result<(), Answer> {
         let after_return = self.line.last() == Some(&b'\r');
-        if (byte == b'\n') != after_return {
+        // What cannot become right is refused at once, not when its line ends.
+        let is_misplaced = match self.state {
+            State::ChunkEnd => !matches!(byte, b'\r' | b'\n'),
+            State::Size => self.line.is_empty() && !byte.is_ascii_hexdigit(),
+            _ => false,
+        };
+        if is_misplaced || (byte == b'\n') != after_return {
             return Err(Answer::BadRequest);
         }
         if byte != b'\n' {
@@ -102,12 +108,11 @@ impl Body {
         let line = std::mem::take(&mut self.line);
         self.state = match self.state {
             State::ChunkEnd if line.is_empty() => State::Size,
-            State::ChunkEnd => return Err(Answer::BadRequest),
             State::Trailer(_) if line.is_empty() => State::Done,
             State::Trailer(seen) if seen + line.len() <= TRAILER_BYTES_MAX && is_field(&line) => {
                 State::Trailer(seen + line.len())
             }
-            State::Trailer(_) => return Err(Answer::BadRequest),
+            State::ChunkEnd | State::Trailer(_) => return Err(Answer::BadRequest),
             _ => self.chunk_begins(&line)?,
         };
         Ok(())

@@ -5,7 +5,7 @@
 use super::answer::Answer;
 use super::connection::{Connection, End};
 use super::guard::{self, Hosts};
-use super::head::{Head, Method, Once};
+use super::head::{Framing, Head, Method, Once};
 use super::refusals::{About, Fingerprint, Records, answer_of};
 use super::tokens::{Tokens, Who};
 use super::wire;
@@ -98,8 +98,8 @@ impl Events {
                     answer
                 }
             };
-            let is_read = is_whole || head.framing == super::head::Framing::Empty;
-            if !head.keeps_alive || !is_read || !answer.may_keep_alive() {
+            let nothing_left = is_whole || head.framing == Framing::Empty;
+            if !head.keeps_alive || !nothing_left || !answer.may_keep_alive() {
                 return connection.answer_and_close(answer, is_head).await;
             }
             if connection.answer(answer, is_head).await.is_err() {

@@ -1,7 +1,6 @@
 //! Requests that were mutated by a seeded dice, against everything that reads bytes of a client: no panic, no limit
 //! broken, and no value out of a request without a token. Bounded, so that it runs with all other tests;
 //! `HTTP_FUZZ_ROUNDS` makes it longer.
-#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 use super::body::{BODY_BYTES_MAX, Body};
 use super::head::{self, HEAD_BYTES_MAX};

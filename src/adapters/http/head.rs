@@ -114,9 +114,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Head, Answer> {
     let mut request = httparse::Request::new(&mut fields);
     match request.parse(bytes) {
         Ok(httparse::Status::Complete(_)) => {}
-        Ok(httparse::Status::Partial) => return Err(Answer::BadRequest),
         Err(httparse::Error::TooManyHeaders) => return Err(Answer::HeadTooLarge),
-        Err(_) => return Err(Answer::BadRequest),
+        Ok(httparse::Status::Partial) | Err(_) => return Err(Answer::BadRequest),
     }
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
         return Err(Answer::BadRequest);
@@ -163,8 +162,8 @@ struct Found {
     host: Once,
     length: Option<u64>,
     codings: Once,
-    closes: bool,
-    keeps: bool,
+    /// Options of `Connection`: close, keep-alive.
+    options: (bool, bool),
     expects_continue: bool,
     origin: Once,
     authorization: Once,
@@ -203,8 +202,8 @@ impl Found {
     fn connection(&mut self, value: &[u8]) {
         for option in value.split(|&byte| byte == b',') {
             let option = option.trim_ascii();
-            self.closes |= option.eq_ignore_ascii_case(b"close");
-            self.keeps |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.options.0 |= option.eq_ignore_ascii_case(b"close");
+            self.options.1 |= option.eq_ignore_ascii_case(b"keep-alive");
         }
     }
 
@@ -234,7 +233,7 @@ impl Found {
             method,
             target: target.to_owned(),
             framing,
-            keeps_alive: !self.closes && (minor == 1 || self.keeps),
+            keeps_alive: !self.options.0 && (minor == 1 || self.options.1),
             // RFC 9110, section 10.1.1: a 1.0 client cannot mean it.
             expects_continue: self.expects_continue && minor == 1,
             host,

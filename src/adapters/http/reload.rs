@@ -51,9 +51,9 @@ impl Drop for Listening {
 
 impl Reloads {
     pub(super) fn new(hosts: Hosts, allow_origins: Vec<String>, warnings: Rc<Warnings>) -> io::Result<Self> {
-        let mut session = [0; 6];
-        random::fill(&mut session)?;
-        let session = session.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut bytes = [0; 8];
+        random::fill(&mut bytes)?;
+        let session = format!("{:016x}", u64::from_ne_bytes(bytes));
         Ok(Self { hosts, allow_origins, warnings, session, count: watch::Sender::new(0), listeners: Cell::new(0) })
     }
 

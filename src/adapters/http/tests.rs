@@ -1,5 +1,4 @@
 //! The pure parts: heads, bodies, JSON, hosts and origins, each against what RFC 9112 and SECURITY.md say of it.
-#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 use super::answer::Answer;
 use super::body::{BODY_BYTES_MAX, Body};

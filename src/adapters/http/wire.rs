@@ -10,11 +10,11 @@ const DEPTH_MAX: usize = 128;
 /// The value of an event. Not JSON: [`Answer::NotJson`]; JSON of any other shape: [`Answer::WrongShape`].
 pub(super) fn value(body: &[u8]) -> Result<String, Answer> {
     let text = str::from_utf8(body).map_err(|_| Answer::NotJson)?;
-    read(text).ok_or(Answer::NotJson)?.ok_or(Answer::WrongShape)
+    read(text).unwrap_or(Err(Answer::NotJson))
 }
 
-/// Nothing: no JSON. Nothing inside: not the one shape.
-fn read(text: &str) -> Option<Option<String>> {
+/// Nothing: no JSON.
+fn read(text: &str) -> Option<Result<String, Answer>> {
     let mut reader = Reader { text, at: 0 };
     reader.space();
     let mut found = Vec::new();
@@ -51,7 +51,7 @@ fn read(text: &str) -> Option<Option<String>> {
         return None;
     }
     let only = found.pop();
-    Some(only.filter(|_| is_right && found.is_empty()))
+    Some(only.filter(|_| is_right && found.is_empty()).ok_or(Answer::WrongShape))
 }
 
 struct Reader<'a> {

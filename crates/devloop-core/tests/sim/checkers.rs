@@ -3,6 +3,7 @@
 
 pub(crate) mod changes;
 pub(crate) mod drain;
+pub(crate) mod events;
 pub(crate) mod footprints;
 pub(crate) mod hooks;
 pub(crate) mod processes;
@@ -38,6 +39,7 @@ pub(crate) struct Checkers {
     hooks: hooks::Hooks,
     state: state::State,
     drain: drain::Drain,
+    events: events::Events,
 }
 
 impl Checkers {
@@ -50,6 +52,7 @@ impl Checkers {
             hooks: hooks::Hooks::new(plan, late),
             state: state::State::new(plan),
             drain: drain::Drain::new(plan, late),
+            events: events::Events::new(plan),
         }
     }
 
@@ -60,6 +63,7 @@ impl Checkers {
         self.changes.step(step)?;
         self.hooks.step(step)?;
         self.state.step(step)?;
+        self.events.step(step)?;
         self.drain.step(step)
     }
 
@@ -72,6 +76,7 @@ impl Checkers {
     pub(crate) fn rest(&self, view: &View, file: Option<&Arc<Values>>) -> Result<(), String> {
         self.changes.rest()?;
         self.processes.rest(view)?;
+        self.events.rest(view, file)?;
         state::State::rest(view, file)
     }
 }

@@ -30,9 +30,11 @@ pub(crate) enum Mark {
     HookDone,
     /// `write_state`.
     Write,
+    /// What an event's key holds, as `key value`.
+    Saw,
 }
 
-const ALL: [(Mark, &str); 10] = [
+const ALL: [(Mark, &str); 11] = [
     (Mark::Began, "@began "),
     (Mark::Up, "@up "),
     (Mark::Down, "@down "),
@@ -43,6 +45,7 @@ const ALL: [(Mark, &str); 10] = [
     (Mark::Hook, "@hook "),
     (Mark::HookDone, "@done "),
     (Mark::Write, "@write "),
+    (Mark::Saw, "@saw "),
 ];
 
 impl Mark {

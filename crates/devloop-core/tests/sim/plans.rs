@@ -2,9 +2,10 @@
 
 use crate::dice::Dice;
 use crate::marks::Mark;
-use devloop_core::names::{HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName};
+use devloop_core::names::{EventName, HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName};
 use devloop_core::plan::Plan;
 use devloop_core::plan::command::CommandPlan;
+use devloop_core::plan::event::{EventPlan, ValuePattern};
 use devloop_core::plan::hook::{Capture, HookPlan, ObservePlan};
 use devloop_core::plan::output::{BodyStyle, Extract, OutputPlan, Pattern, RulePlan};
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
@@ -51,7 +52,44 @@ pub(crate) fn draw(dice: &mut Dice) -> Plan {
             plan.startup_workflows.insert(at, name.clone());
         }
     }
+    draw_events(&mut dice.clone(), &mut plan);
     plan
+}
+
+/// Draws events for workflows that do not skip; each such workflow says first what it sees.
+fn draw_events(dice: &mut Dice, plan: &mut Plan) {
+    let takes = |workflow: &Arc<WorkflowPlan>| workflow.on_busy != OnBusy::Skip;
+    let names: Vec<WorkflowName> =
+        plan.workflows.iter().filter(|(_, workflow)| takes(workflow)).map(|(name, _)| name.clone()).collect();
+    if names.is_empty() || dice.percent(40) {
+        return;
+    }
+    for number in 0..=dice.below(3) {
+        // Now and then two events write one key.
+        let key = format!("e{}", if dice.percent(15) { 0 } else { number });
+        let workflow = dice.pick(&names).clone();
+        let says = Mark::Saw.step(&format!("{key} {{{{{key}}}}}"));
+        if let Some(plan) = plan.workflows.get_mut(&workflow) {
+            Arc::make_mut(plan).steps.insert(1, says);
+        }
+        let pattern = ValuePattern::new("^[0-9]+$", false, 1 << 20).ok();
+        let event = EventPlan { state_key: StateKey::new(key), workflow, pattern };
+        plan.events.insert(EventName::new(format!("post{number}")), Arc::new(event));
+    }
+    for process in plan.processes.values_mut() {
+        Arc::make_mut(process).events = draw_grant(dice);
+    }
+    for hook in plan.hooks.values_mut() {
+        Arc::make_mut(hook).events = draw_grant(dice);
+    }
+}
+
+fn draw_grant(dice: &mut Dice) -> Option<BTreeSet<EventName>> {
+    match dice.below(4) {
+        0 => Some(BTreeSet::from(["post0".into()])),
+        1 if dice.percent(50) => Some(BTreeSet::new()),
+        _ => None,
+    }
 }
 
 fn draw_process(dice: &mut Dice, number: usize) -> ProcessPlan {

@@ -11,6 +11,7 @@ use devloop_core::effect::{Effect, Values};
 use devloop_core::engine::Engine;
 use devloop_core::fact::{Fact, Interrupt, Touch, TouchKind};
 use devloop_core::moment::Moment;
+use devloop_core::plan::Plan;
 use devloop_core::protocol::Protocol;
 use devloop_core::value::Value;
 use devloop_core::view::{Condition, View};
@@ -58,6 +59,7 @@ impl Session {
         let mut world = World::new(Arc::clone(&plan), Dice::new(dice.roll()));
         let until = Moment::ZERO + dice.millis(500, 15_000);
         plant(&mut world, &mut dice, until);
+        plant_posts(&mut world, &mut dice.clone(), until, &plan);
         let mut saved = Values::new();
         if dice.percent(30) {
             saved.insert("k0".into(), Value::from("old"));
@@ -213,6 +215,22 @@ impl Session {
     fn note(&mut self, text: &str) {
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{} {text}", self.now));
+        }
+    }
+}
+
+/// Plants posts, some of them in bursts; few enough that no workflow is taken for one that runs itself.
+fn plant_posts(world: &mut World, dice: &mut Dice, until: Moment, plan: &Plan) {
+    if plan.events.is_empty() {
+        return;
+    }
+    let span = until.as_micros();
+    for _ in 0..=dice.below(4) {
+        let mut at = Moment::from_micros(dice.roll() % span + 10_000);
+        let pause = *dice.pick(&[1, 500, 20_000, 500_000]);
+        for _ in 0..=dice.below(4) {
+            world.plant_post(at);
+            at = at + Duration::from_micros(dice.roll() % pause);
         }
     }
 }

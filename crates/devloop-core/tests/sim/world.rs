@@ -4,10 +4,10 @@ use crate::dice::Dice;
 use crate::faults::Faults;
 use devloop_core::effect::{Effect, Values};
 use devloop_core::fact::{
-    CaptureFailure, Captured, ExitStatus, Fact, HookOutcome, ProbeAnswer, ProbeRole, ProcessFact, StartFailure,
+    CaptureFailure, Captured, ExitStatus, Fact, Holder, HookOutcome, ProbeAnswer, ProbeRole, ProcessFact, StartFailure,
 };
 use devloop_core::moment::Moment;
-use devloop_core::names::{HookName, Incarnation, ProcessName, StateKey, StateVersion, TaskId};
+use devloop_core::names::{HookName, Incarnation, ProcessName, RequestId, StateKey, StateVersion, TaskId};
 use devloop_core::plan::Plan;
 use devloop_core::plan::hook::Capture;
 use devloop_core::plan::probe::ProbeKind;
@@ -29,6 +29,8 @@ enum Happening {
     HookEnd(TaskId),
     ProbeEnd(TaskId),
     SaveEnd,
+    /// Whoever runs then posts something.
+    Post,
 }
 
 /// The truth about the newest life of a process.
@@ -81,6 +83,11 @@ pub(crate) struct World {
     hooks: BTreeMap<TaskId, HookLife>,
     attempts: BTreeMap<TaskId, Attempt>,
     save: Option<(StateVersion, Arc<Values>)>,
+    /// Chance of clients, apart from that of the rest.
+    clients: Dice,
+    posts: u64,
+    /// The newest value that was posted.
+    posted: String,
     /// What the state file holds.
     pub(crate) file: Option<Arc<Values>>,
     is_watching: bool,
@@ -91,6 +98,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(plan: Arc<Plan>, mut dice: Dice) -> Self {
         let faults = Faults::draw(&mut dice);
+        let clients = Dice::new(dice.clone().roll());
         Self {
             plan,
             dice,
@@ -101,6 +109,9 @@ impl World {
             hooks: BTreeMap::new(),
             attempts: BTreeMap::new(),
             save: None,
+            clients,
+            posts: 0,
+            posted: "0".to_owned(),
             file: None,
             is_watching: false,
             is_calm: false,
@@ -111,6 +122,35 @@ impl World {
     /// Makes a fact happen later, whatever is then.
     pub(crate) fn plant(&mut self, at: Moment, fact: Fact) {
         self.schedule(at, Happening::Fact(fact));
+    }
+
+    /// Lets whoever runs then post something.
+    pub(crate) fn plant_post(&mut self, at: Moment) {
+        self.schedule(at, Happening::Post);
+    }
+
+    /// A child that runs posts: mostly a new value, or the newest once more, or one that no event takes.
+    fn post(&mut self) -> Option<Fact> {
+        let lives = self.lives.iter().filter(|(_, life)| life.stage == Stage::Running);
+        let mut holders: Vec<Holder> =
+            lives.map(|(name, life)| Holder::Process(name.clone(), life.incarnation)).collect();
+        holders.extend(self.hooks.iter().map(|(task, hook)| Holder::Hook(*task, hook.hook.clone())));
+        if holders.is_empty() {
+            return None;
+        }
+        self.posts += 1;
+        let value = match self.clients.below(10) {
+            0 => "no number".to_owned(),
+            1 => "7".repeat(9000),
+            2..=4 => self.posted.clone(),
+            _ => self.posts.to_string(),
+        };
+        if value.len() < 9 {
+            self.posted.clone_from(&value);
+        }
+        let event = format!("post{}", self.clients.below(4)).as_str().into();
+        let holder = self.clients.pick(&holders).clone();
+        Some(Fact::EventPosted { request: RequestId(self.posts), holder, event, value })
     }
 
     /// When the next thing happens.
@@ -167,6 +207,7 @@ impl World {
             Happening::HookEnd(task) => self.end_hook(task),
             Happening::ProbeEnd(task) => self.end_probe(now, task),
             Happening::SaveEnd => self.end_save(),
+            Happening::Post => self.post(),
         }
     }
 

@@ -220,7 +220,7 @@ impl Processes {
                     return Err(format!("the step that waits for {name} is done, and it is not ready"));
                 }
             }
-            Mark::Began | Mark::Hook | Mark::HookDone | Mark::Write => {}
+            Mark::Began | Mark::Hook | Mark::HookDone | Mark::Write | Mark::Saw => {}
         }
         Ok(())
     }

@@ -44,7 +44,8 @@ impl Runs {
         let is_startup = step.before.phase == Phase::Arming;
         for run in step.after.runs.iter().chain(&step.after.waiting) {
             // A hook's end may make an observer want its workflow in the step that also releases a batch.
-            let place = if matches!(step.fact, Fact::HookFinished { .. }) {
+            // Values that are accepted in one step are no batch.
+            let place = if matches!(step.fact, Fact::HookFinished { .. }) || !run.events.is_empty() {
                 None
             } else if is_startup {
                 self.plan.startup_workflows.iter().position(|name| *name == run.workflow)

@@ -1,0 +1,167 @@
+//! Posted values: each answered once and truthfully, in the file when accepted, gone when refused, and seen by a run.
+
+use super::Step;
+use crate::marks::{Mark, announced};
+use devloop_core::effect::{Effect, Values, Verdict};
+use devloop_core::fact::{Fact, Holder};
+use devloop_core::names::{EventName, RequestId, StateKey, WorkflowName};
+use devloop_core::plan::Plan;
+use devloop_core::value::Value;
+use devloop_core::view::{Phase, View};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub(crate) struct Events {
+    plan: Arc<Plan>,
+    open: BTreeMap<RequestId, Post>,
+    /// What each event's key held before the first post.
+    at_first: BTreeMap<StateKey, Option<Value>>,
+    /// The newest accepted value of each key, and its request.
+    accepted: BTreeMap<StateKey, (RequestId, Value)>,
+    /// By which requests a value came, for all that were accepted.
+    requests: BTreeMap<(StateKey, String), RequestId>,
+    /// Events that a value was accepted for.
+    known: BTreeSet<EventName>,
+    /// Accepted values that no run has seen yet: the newest request of each workflow and key.
+    unseen: BTreeMap<(WorkflowName, StateKey), RequestId>,
+}
+
+struct Post {
+    event: EventName,
+    value: String,
+    is_granted: bool,
+    /// Whether the key held something else.
+    is_change: bool,
+}
+
+impl Events {
+    pub(crate) fn new(plan: &Arc<Plan>) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            open: BTreeMap::new(),
+            at_first: BTreeMap::new(),
+            accepted: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            known: BTreeSet::new(),
+            unseen: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
+        self.posted(step);
+        // A run that begins in the step of an answer may be told of before it.
+        for effect in step.effects {
+            if let Effect::AnswerRequest { request, verdict, run } = effect {
+                self.answered(step, *request, *verdict, run.is_some())?;
+            }
+        }
+        for effect in step.effects {
+            if let Some((workflow, Mark::Saw, text)) = announced(effect) {
+                self.saw(workflow, text);
+            }
+            if matches!(effect, Effect::EndSession(_)) {
+                self.holds_what_was_accepted(step.after)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn posted(&mut self, step: &Step<'_>) {
+        let Fact::EventPosted { request, holder, event, value } = step.fact else { return };
+        let list = match holder {
+            Holder::Process(name, _) => self.plan.processes[name].events.as_ref(),
+            Holder::Hook(_, name) => self.plan.hooks[name].events.as_ref(),
+        };
+        let is_granted = self.plan.granted(list).contains(event);
+        let mut is_change = false;
+        if let Some(plan) = self.plan.events.get(event) {
+            let before = step.before.values.get(&plan.state_key);
+            self.at_first.entry(plan.state_key.clone()).or_insert_with(|| before.cloned());
+            is_change = before != Some(&Value::from(value.as_str()));
+        }
+        let post = Post { event: event.clone(), value: value.clone(), is_granted, is_change };
+        self.open.insert(*request, post);
+    }
+
+    fn answered(&mut self, step: &Step<'_>, request: RequestId, verdict: Verdict, has_run: bool) -> Result<(), String> {
+        let post = self.open.remove(&request).ok_or_else(|| format!("{request} is answered, and is not open"))?;
+        let plan = self.plan.events.get(&post.event).cloned();
+        let is_ending = step.before.phase >= Phase::Draining || step.after.phase >= Phase::Draining;
+        let is_true = match verdict {
+            Verdict::ShuttingDown => is_ending,
+            Verdict::NotGranted => !post.is_granted,
+            Verdict::BadValue => post.is_granted && plan.as_ref().is_some_and(|plan| !plan.accepts(&post.value)),
+            Verdict::NotSaved => matches!(step.fact, Fact::StateSaveFailed(..)),
+            Verdict::Busy => false,
+            Verdict::Accepted => post.is_granted && plan.as_ref().is_some_and(|plan| plan.accepts(&post.value)),
+        };
+        if !is_true {
+            return Err(format!("{request} posted {:?} to {} and is answered {verdict:?}", post.value, post.event));
+        }
+        match plan {
+            Some(plan) if verdict == Verdict::Accepted => {
+                self.is_in_file(step, request, &plan.state_key, &post.value)?;
+                let is_new = self.known.insert(post.event.clone()) || post.is_change;
+                if is_new != has_run {
+                    return Err(format!("{request} is new: {is_new}, and has a run: {has_run}"));
+                }
+                if is_new {
+                    self.unseen.insert((plan.workflow.clone(), plan.state_key.clone()), request);
+                }
+                self.requests.insert((plan.state_key.clone(), post.value.clone()), request);
+                self.accepted.insert(plan.state_key.clone(), (request, Value::from(post.value.as_str())));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The file holds the value, or a later one.
+    fn is_in_file(&self, step: &Step<'_>, request: RequestId, key: &StateKey, value: &str) -> Result<(), String> {
+        let held = step.file.and_then(|file| file.get(key));
+        let is_later = |(id, post): (&RequestId, &Post)| {
+            let is_same_key = self.plan.events.get(&post.event).is_some_and(|plan| plan.state_key == *key);
+            *id > request && is_same_key && held == Some(&Value::from(post.value.as_str()))
+        };
+        let is_later_accepted = self.accepted.get(key).is_some_and(|(id, value)| *id > request && held == Some(value));
+        if held == Some(&Value::from(value)) || is_later_accepted || self.open.iter().any(is_later) {
+            return Ok(());
+        }
+        Err(format!("{request} is accepted with {value:?}, and the file's '{key}' is {held:?}"))
+    }
+
+    /// A run of a workflow was told `key value`.
+    fn saw(&mut self, workflow: &WorkflowName, text: &str) {
+        let Some((key, value)) = text.split_once(' ') else { return };
+        let (key, value) = (StateKey::from(key), value.to_owned());
+        let Some(seen) = self.requests.get(&(key.clone(), value)) else { return };
+        if self.unseen.get(&(workflow.clone(), key.clone())).is_some_and(|wanted| wanted <= seen) {
+            self.unseen.remove(&(workflow.clone(), key));
+        }
+    }
+
+    pub(crate) fn rest(&self, view: &View, file: Option<&Arc<Values>>) -> Result<(), String> {
+        if let Some((request, post)) = self.open.first_key_value() {
+            return Err(format!("at rest {request} to {} is not answered", post.event));
+        }
+        if let Some(((workflow, key), request)) = self.unseen.first_key_value() {
+            return Err(format!("no run of {workflow} has seen what {request} wrote to '{key}'"));
+        }
+        for key in self.at_first.keys() {
+            if file.and_then(|file| file.get(key)) != view.values.get(key) {
+                return Err(format!("at rest the file's '{key}' is not the session's"));
+            }
+        }
+        self.holds_what_was_accepted(view)
+    }
+
+    fn holds_what_was_accepted(&self, view: &View) -> Result<(), String> {
+        for (key, first) in &self.at_first {
+            let expected = self.accepted.get(key).map(|(_, value)| value).or(first.as_ref());
+            if view.values.get(key) != expected {
+                return Err(format!("'{key}' is {:?}, the last accepted was {expected:?}", view.values.get(key)));
+            }
+        }
+        Ok(())
+    }
+}
