@@ -98,8 +98,8 @@ fn devloop_itself() -> io::Result<()> {
 fn wait_for_lines(folder: &Path, wanted: usize) -> io::Result<usize> {
     let began = Instant::now();
     loop {
-        let bytes = fs::read(folder.join(".devloop/events.jsonl"))?;
-        let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+        let text = fs::read_to_string(folder.join(".devloop/events.jsonl"))?;
+        let lines = text.lines().count();
         if lines >= wanted || began.elapsed() > Duration::from_secs(10) {
             return Ok(lines);
         }
