@@ -34,6 +34,7 @@ fn audit_finds(kind: &str, keys: &str) -> bool {
     code == 1
 }
 
+// promise: event.check.2
 #[test]
 fn h35_no_event_writes_what_is_devloops_own() {
     for key in ["root", "last_workflow", "last_changed_files", "artifact.site.path"] {
@@ -53,6 +54,7 @@ fn v2_audit_points_at_values_that_could_be_options_and_the_example_quotes_and_en
     assert!(docs.contains("grep -F -- \"$slug\""), "{docs}");
 }
 
+// promise: event.check.1
 #[test]
 fn v10_a_pattern_is_anchored_at_both_ends_or_says_that_it_searches() {
     let open =
