@@ -13,7 +13,7 @@ fn with_event(keys: &str) -> Project {
 
 fn told(output: &Output) -> String {
     let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    String::from_utf8(text).unwrap()
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Refused by `validate` and by `run`, in these words.
@@ -29,9 +29,9 @@ fn assert_refused(keys: &str, words: &str) {
 /// Findings of `audit` of this kind, as its exit code tells.
 fn audit_finds(kind: &str, keys: &str) -> bool {
     let output = with_event(keys).call(&["audit", "--deny", kind]);
-    let code = output.status.code().unwrap();
-    assert!(code < 2, "{}", told(&output));
-    code == 1
+    let code = output.status.code();
+    assert!(code == Some(0) || code == Some(1), "{}", told(&output));
+    code == Some(1)
 }
 
 // promise: event.check.2
