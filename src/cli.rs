@@ -4,6 +4,7 @@ mod config_file;
 mod docs;
 mod run;
 mod validate;
+mod watched_paths;
 
 use crate::failure::Failure;
 use anstream::ColorChoice;
