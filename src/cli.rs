@@ -6,6 +6,7 @@ mod docs;
 mod post;
 mod run;
 mod validate;
+mod watched_paths;
 
 use crate::failure::Failure;
 use anstream::ColorChoice;

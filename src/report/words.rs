@@ -37,7 +37,7 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         | Notice::TemplateKeyMissing { .. } => workflow(notice),
         Notice::ObserverFailed { hook, failure } => {
             format!(
-                "observed hook '{hook}' failed: {}; it is polled on and told again when this changes",
+                "observed hook '{hook}' failed: {}; devloop keeps asking, and says so again when it fails in another way",
                 step(failure)
             )
         }
