@@ -99,10 +99,10 @@ fn process(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> 
 fn workflow(notice: &Notice) -> String {
     match notice {
         // Fixed: `running workflow NAME`.
-        Notice::WorkflowBegan { workflow, changed_files } => match changed_files {
-            0 => format!("running workflow {workflow}"),
-            1 => format!("running workflow {workflow} (1 changed file)"),
-            many => format!("running workflow {workflow} ({many} changed files)"),
+        Notice::WorkflowBegan { workflow, changed_files } => match &**changed_files {
+            [] => format!("running workflow {workflow}"),
+            [file] => format!("running workflow {workflow} ({file})"),
+            [file, rest @ ..] => format!("running workflow {workflow} ({file} and {} more)", rest.len()),
         },
         // Fixed: `workflow failed; continuing runtime in degraded mode`.
         Notice::WorkflowFailed { path, failure, .. } => {

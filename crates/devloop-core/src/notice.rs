@@ -3,6 +3,7 @@
 use crate::fact::{CaptureFailure, ExitStatus, Interrupt, StartFailure};
 use crate::names::{EventName, HookName, ProcessName, StateKey, WorkflowName};
 use crate::plan::workflow::MessageStyle;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How important a notice is; `RUST_LOG` filters by it.
@@ -104,8 +105,8 @@ pub enum Notice {
     WorkflowBegan {
         /// Which.
         workflow: WorkflowName,
-        /// How many changed files it was told of.
-        changed_files: usize,
+        /// The changed files that it was told of: sorted, unique, relative to root.
+        changed_files: Arc<[Arc<str>]>,
     },
     /// A run failed; the session goes on.
     WorkflowFailed {
