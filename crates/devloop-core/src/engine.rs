@@ -13,6 +13,7 @@ mod drain;
 mod hooks;
 mod observers;
 mod processes;
+mod repeats;
 mod runs;
 mod session;
 mod turn;
@@ -26,6 +27,7 @@ use self::drain::Drain;
 use self::hooks::Hooks;
 use self::observers::Observers;
 use self::processes::Processes;
+use self::repeats::Repeats;
 use self::runs::{Reach, Runs};
 use self::session::Session;
 use self::turn::Turn;
@@ -53,6 +55,7 @@ pub struct Engine {
     hooks: Hooks,
     runs: Runs,
     changes: Changes,
+    repeats: Repeats,
     observers: Observers,
     drain: Option<Drain>,
     interrupts: u32,
@@ -70,6 +73,7 @@ impl Engine {
             hooks: Hooks::default(),
             runs: Runs::default(),
             changes: Changes::new(plan.debounce),
+            repeats: Repeats::default(),
             observers: Observers::new(&plan),
             drain: None,
             interrupts: 0,
@@ -188,6 +192,11 @@ impl Engine {
         if self.is_releasing()
             && let Some(batch) = self.changes.release(now, &self.plan)
         {
+            for (workflow, files) in &batch {
+                if let Some(notice) = self.repeats.started(now, workflow, files) {
+                    self.turn.report(notice);
+                }
+            }
             let (runs, mut reach) = self.reach();
             runs.want_batch(batch, &mut reach);
         }

@@ -3,6 +3,7 @@
 use crate::fact::{CaptureFailure, ExitStatus, Interrupt, StartFailure};
 use crate::names::{HookName, ProcessName, StateKey, WorkflowName};
 use crate::plan::workflow::MessageStyle;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How important a notice is; `RUST_LOG` filters by it.
@@ -125,6 +126,17 @@ pub enum Notice {
     WorkflowSkipped {
         /// Which.
         workflow: WorkflowName,
+    },
+    /// Changed files start a workflow again and again, as when it writes what it is run for; told once until calm.
+    WorkflowRepeats {
+        /// Which.
+        workflow: WorkflowName,
+        /// How often it was started.
+        times: usize,
+        /// In what time.
+        within: Duration,
+        /// One of the files that started it last.
+        path: Arc<str>,
     },
     /// A run came to its end.
     WorkflowFinished {
@@ -298,6 +310,7 @@ impl Notice {
             | Self::ProcessUnwell { .. }
             | Self::ProcessKilled { .. }
             | Self::TemplateKeyMissing { .. }
+            | Self::WorkflowRepeats { .. }
             | Self::ObserverFailed { .. } => Level::Warn,
             Self::ProcessStartFailed { .. }
             | Self::ProcessHeldBack { .. }
@@ -327,6 +340,7 @@ impl Notice {
             | Self::WorkflowCancelled { .. }
             | Self::WorkflowSkipped { .. }
             | Self::WorkflowFinished { .. }
+            | Self::WorkflowRepeats { .. }
             | Self::Message { .. }
             | Self::TemplateKeyMissing { .. } => "workflows",
             Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",
