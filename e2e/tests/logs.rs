@@ -211,6 +211,6 @@ fn a_folder_without_room_for_a_log_costs_a_warning_and_no_session() {
     let project = Project::new(programs!());
     project.config("").file(".devloop/logs", "a file is in the way");
     let mut session = project.run_watching();
-    session.wait_for("this session has no log");
+    session.wait_for("/.devloop/logs': Not a directory (os error 20)");
     assert!(session.stop().success());
 }

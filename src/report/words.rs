@@ -33,6 +33,7 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         | Notice::WorkflowCancelled { .. }
         | Notice::WorkflowSkipped { .. }
         | Notice::WorkflowFinished { .. }
+        | Notice::WorkflowRepeats { .. }
         | Notice::Message { .. }
         | Notice::TemplateKeyMissing { .. } => workflow(notice),
         Notice::ObserverFailed { hook, failure } => {
@@ -113,6 +114,11 @@ fn workflow(notice: &Notice) -> String {
         }
         Notice::WorkflowSkipped { workflow } => format!("skipped workflow {workflow}: it is still running"),
         Notice::WorkflowFinished { workflow, took } => format!("finished workflow {workflow} in {}", span(*took)),
+        Notice::WorkflowRepeats { workflow, times, within, path } => format!(
+            "workflow {workflow} was started {times} times within {} by changed files, now by '{path}'; if one of its \
+             steps writes this file, let the watch group `ignore` it, or write it only when its bytes change",
+            span(*within)
+        ),
         Notice::Message { text, .. } => text.clone(),
         Notice::TemplateKeyMissing { workflow, key } => {
             format!("a template of workflow {workflow} names '{key}', which the state does not hold; it renders empty")

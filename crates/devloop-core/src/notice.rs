@@ -127,6 +127,17 @@ pub enum Notice {
         /// Which.
         workflow: WorkflowName,
     },
+    /// Changed files start a workflow again and again, as when it writes what it is run for; told once until calm.
+    WorkflowRepeats {
+        /// Which.
+        workflow: WorkflowName,
+        /// How often it was started.
+        times: usize,
+        /// In what time.
+        within: Duration,
+        /// One of the files that started it last.
+        path: Arc<str>,
+    },
     /// A run came to its end.
     WorkflowFinished {
         /// Which.
@@ -307,6 +318,7 @@ impl Notice {
             | Self::ProcessUnwell { .. }
             | Self::ProcessKilled { .. }
             | Self::TemplateKeyMissing { .. }
+            | Self::WorkflowRepeats { .. }
             | Self::ObserverFailed { .. }
             | Self::EventLoop { .. } => Level::Warn,
             Self::ProcessStartFailed { .. }
@@ -337,6 +349,7 @@ impl Notice {
             | Self::WorkflowCancelled { .. }
             | Self::WorkflowSkipped { .. }
             | Self::WorkflowFinished { .. }
+            | Self::WorkflowRepeats { .. }
             | Self::Message { .. }
             | Self::TemplateKeyMissing { .. } => "workflows",
             Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",
