@@ -10,6 +10,8 @@ pub mod docs;
 pub mod driver;
 pub mod env_vars;
 pub mod failure;
+#[cfg(test)]
+mod fuzz;
 pub mod hands;
 pub mod report;
 

@@ -49,7 +49,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     // Floor 2: adapters touch the world and do not think; they see words, hands and tools, never the engine.
     ("src/hands.rs", &["devloop_core::effect", "devloop_core::fact"]),
     ("src/env_vars.rs", &[]),
-    ("src/adapters", &["crate::hands", "crate::env_vars", "crate::adapters", "crate::report", "devloop_core::"]),
+    (
+        "src/adapters",
+        &["crate::hands", "crate::env_vars", "crate::adapters", "crate::report", "crate::fuzz", "devloop_core::"],
+    ),
     ("src/report", &["crate::report", "devloop_core::", "devloop_config::"]),
     // Floor 3: the loop knows hands and the core, and no adapter.
     ("src/driver", &["crate::hands", "crate::driver", "devloop_core::"]),

@@ -214,6 +214,45 @@ fn every_promise_is_kept_by_a_test_that_names_it() {
 }
 
 #[test]
+fn every_attack_has_a_row_and_every_row_a_test_that_exists() {
+    let path = "docs/design/0001-attack-matrix.md";
+    let page = read(path);
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| "))
+        .map(|line| line.trim_end_matches(" |").split(" | ").collect())
+        .filter(|cells: &Vec<&str>| cells[0].ends_with(|last: char| last.is_ascii_digit()))
+        .collect();
+    let told: BTreeSet<String> = rows.iter().map(|cells| cells[0].to_owned()).collect();
+    let kinds = [("H", 38), ("SS", 9), ("K", 13), ("V", 18), ("E", 7)];
+    let wanted = kinds.iter().flat_map(|(kind, last)| (1..=*last).map(move |number| format!("{kind}{number}")));
+    assert_eq!(told, wanted.collect(), "{path}");
+    for cells in &rows {
+        let [row, _, test, file] = cells[..] else { panic!("{path}: {cells:?}") };
+        let (test, file) = (test.trim_matches('`'), file.trim_matches('`'));
+        assert!(
+            read(file).contains(&format!("#[test]\nfn {test}() {{")) || is_inner_test(file, test),
+            "{path}: {row}: {file} has no test {test}"
+        );
+    }
+    // And the other way: a test that is named by a row stands in it.
+    let mut found = Vec::new();
+    sources(&root().join("e2e/tests"), &mut found);
+    for (file, text) in found {
+        for name in text.lines().filter_map(|line| line.strip_prefix("fn ")).filter_map(|line| line.split('(').next()) {
+            let row = name.split('_').next().unwrap().to_uppercase();
+            let is_in = rows.iter().any(|cells| cells[0] == row && cells[2].trim_matches('`') == name);
+            assert!(!told.contains(&row) || is_in, "{path} does not have {name} of {}", file.display());
+        }
+    }
+}
+
+/// Whether a file has a test of this name in its own module of tests.
+fn is_inner_test(file: &str, test: &str) -> bool {
+    read(file).contains(&format!("    #[test]\n    fn {test}() {{"))
+}
+
+#[test]
 fn the_map_names_every_room_and_no_room_that_is_not_there() {
     let map = read("ARCHITECTURE.md");
     let is_path = |word: &&str| {

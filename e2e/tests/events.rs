@@ -65,6 +65,35 @@ fn e1_of_many_posts_over_16_connections_none_is_lost() {
 }
 
 #[test]
+fn e2_posts_to_a_slow_workflow_are_few_runs_and_the_last_sees_the_last_value() {
+    const HOOK: Duration = Duration::from_millis(300);
+    let posting = Posting::with(
+        programs!(),
+        r#"
+[event.slow]
+state_key = "slow"
+workflow = "slow"
+[workflow.slow]
+steps = [{ action = "run_hook", hook = "slow" }, { action = "log", message = "saw {{slow}}." }]
+[hook.slow]
+command = ["PUPPET", "sleep", "300"]
+"#,
+    );
+    let began = std::time::Instant::now();
+    for number in 0..200 {
+        assert_eq!(posting.post("slow", &number.to_string()).status, 204);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let lasted = began.elapsed();
+    posting.session.wait_for("saw 199.");
+    let runs = posting.session.count("saw ");
+    let most = usize::try_from(lasted.as_millis() / HOOK.as_millis()).unwrap() + 2;
+    assert!(runs <= most, "{runs} runs in {lasted:?}");
+    let lines = posting.session.stderr_lines();
+    assert!(lines.iter().rfind(|line| line.contains("saw ")).unwrap().ends_with("saw 199."));
+}
+
+#[test]
 fn e3_a_post_during_the_end_is_204_with_effect_or_503_or_cut_off() {
     let mut posting = Posting::with(
         programs!(),

@@ -194,6 +194,19 @@ fn ss8_slow_heads_http_2_and_smuggling_are_refused_here_too() {
 }
 
 #[test]
+fn ss9_the_docs_say_what_a_browser_asks_about_a_public_page_and_what_else_can_be_done() {
+    let docs = e2e::Project::new(programs!()).call(&["docs", "security"]);
+    let words: Vec<String> = String::from_utf8(docs.stdout).unwrap().split_whitespace().map(str::to_owned).collect();
+    let docs = words.join(" ");
+    for words in ["public address (a tunnel)", "Chrome", "pass the stream on from the page's own origin"] {
+        assert!(docs.contains(words), "{words} is not in\n{docs}");
+    }
+    // The page that was let in by its listed address is one of those.
+    let page = Page::start();
+    assert_eq!(page.listen("Origin: https://x.trycloudflare.com\r\n").answer().status, 200);
+}
+
+#[test]
 fn a_listener_that_lost_its_connection_learns_that_it_missed_a_reload() {
     let page = Page::start();
     let (wire, id) = page.listening("");

@@ -244,6 +244,36 @@ fn k11_nothing_is_ever_redirected() {
 }
 
 #[test]
+fn k12_what_a_child_starts_inherits_its_token_and_the_docs_say_so() {
+    let posting = Posting::with(
+        programs!(),
+        "\n[process.parent]\nevents = [\"free\"]\ncommand = [\"sh\", \"-c\", \"'PUPPET' write-env DEVLOOP_EVENTS_TOKEN ROOT/grandchild.token; env -u DEVLOOP_EVENTS_TOKEN 'PUPPET' write-env DEVLOOP_EVENTS_TOKEN ROOT/without.token; exec 'PUPPET' hang\"]\n",
+    );
+    let inherited = token(&posting.project.path("grandchild.token"));
+    assert_eq!(posted(&posting, &inherited, "free", "x"), 204);
+    assert_eq!(posted(&posting, &inherited, "slug", "x"), 404, "it is worth what its parent was granted");
+    assert_eq!(token(&posting.project.path("without.token")), "(unset)", "the docs' way to keep it back");
+    let docs = posting.project.call(&["docs", "security"]);
+    let docs = String::from_utf8(docs.stdout).unwrap();
+    for words in ["Descendants inherit", "sudo -E", "docker run -e", "SendEnv", "env -u DEVLOOP_EVENTS_TOKEN"] {
+        assert!(docs.contains(words), "{words} is not in\n{docs}");
+    }
+}
+
+#[test]
+fn k13_events_that_would_share_a_variable_are_refused() {
+    for (one, two) in [("a-b", "a_b"), ("Ab", "aB")] {
+        let project = Project::new(programs!());
+        let event = |name: &str, key: &str| format!("[event.{name}]\nstate_key = \"{key}\"\nworkflow = \"w\"\n");
+        project.config(&format!("{}{}[workflow.w]\nsteps = []\n", event(one, "1"), event(two, "2")));
+        let output = project.call(&["validate"]);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("have the same variable DEVLOOP_EVENT_A"), "{told}");
+    }
+}
+
+#[test]
 fn the_audit_log_names_who_posted_and_not_what() {
     use std::os::unix::fs::PermissionsExt as _;
     let posting = Posting::start(programs!());

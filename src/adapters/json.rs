@@ -23,10 +23,13 @@ pub fn object(text: &str) -> Result<BTreeMap<StateKey, Value>, String> {
     Err(format!("expected a JSON object, found {found}"))
 }
 
-/// Whether the bytes are one JSON value, for tests that compare a reader of their own.
+/// What a general reader makes of bytes, for tests of a reader of our own: nothing where they are no JSON, and the text
+/// where they are `{"value": text}` alone.
 #[cfg(test)]
-pub(super) fn is_json(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<Json>(bytes).is_ok()
+pub(super) fn text_of_value(bytes: &[u8]) -> Option<Option<String>> {
+    let Json::Object(fields) = serde_json::from_slice(bytes).ok()? else { return Some(None) };
+    let text = fields.get("value").and_then(Json::as_str);
+    Some(text.filter(|_| fields.len() == 1).map(str::to_owned))
 }
 
 fn from_json(value: Json) -> Value {

@@ -3,6 +3,8 @@
 mod authority;
 mod bodies;
 mod browsers;
+mod configs;
 mod floods;
+mod runs;
 mod syntax;
 mod values;

@@ -1,4 +1,4 @@
-//! From a value to a command: V1, V3, V6 to V9, V11, V14, V17, V18.
+//! What becomes of a value: V1, V3, V6 to V8, V11, V17, V18.
 
 use e2e::programs;
 use e2e::web::{Posting, eventually};

@@ -38,6 +38,8 @@ pub(super) struct Reloads {
     session: String,
     count: watch::Sender<u64>,
     listeners: Cell<usize>,
+    /// How long a listener may take nothing.
+    blocked_max: Duration,
 }
 
 /// A listener's place.
@@ -54,7 +56,8 @@ impl Reloads {
         let mut bytes = [0; 8];
         random::fill(&mut bytes)?;
         let session = format!("{:016x}", u64::from_ne_bytes(bytes));
-        Ok(Self { hosts, allow_origins, warnings, session, count: watch::Sender::new(0), listeners: Cell::new(0) })
+        let (count, listeners) = (watch::Sender::new(0), Cell::new(0));
+        Ok(Self { hosts, allow_origins, warnings, session, count, listeners, blocked_max: BLOCKED_MAX })
     }
 
     /// Tells everyone who listens. What a slow listener has not read yet becomes one.
@@ -126,7 +129,7 @@ impl Reloads {
         let has_missed = last_id.is_some_and(|last| !last.is_empty() && last != id);
         out.push_str(&event(&id, has_missed));
         loop {
-            write_by(stream, out.as_bytes(), Instant::now() + BLOCKED_MAX).await?;
+            write_by(stream, out.as_bytes(), Instant::now() + self.blocked_max).await?;
             out.clear();
             tokio::select! {
                 biased;
@@ -166,3 +169,6 @@ async fn left(stream: &TcpStream) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

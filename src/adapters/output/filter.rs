@@ -342,4 +342,6 @@ fn number(value: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
