@@ -194,7 +194,9 @@ impl Guardian {
         let begun = match spare.map(|control| Child::begin(control, &payload, &ends)) {
             Some(Ok(child)) => Ok(child),
             // A spare that somebody killed is no reason to fail.
-            Some(Err(_)) | None => self.ask_for_keeper().and_then(|control| Child::begin(control, &payload, &ends)),
+            Some(Err(_)) | None => {
+                self.ask_for_keeper().and_then(|control| Child::begin_at_last(control, &payload, &ends))
+            }
         };
         self.refill_spare();
         begun
