@@ -203,18 +203,18 @@ fn mutated_bodies_mean_what_a_strict_reader_says() {
         }
         let theirs = json::text_of_value(bytes);
         match ours {
-            Ok(value) => assert_eq!(theirs, Some(Some(value))),
+            Ok(value) => assert_eq!(theirs, Ok(Some(value))),
             Err(Answer::WrongShape) => {
                 // The library keeps the last of two.
-                let is_repeated = bytes.iter().filter(|&&byte| byte == b':').count() > 1;
+                let is_repeated = bytes.split(|&byte| byte == b':').count() > 2;
                 let is_seen = match theirs {
-                    Some(None) => true,
-                    Some(Some(_)) => is_repeated,
-                    None => has_large_number(bytes),
+                    Ok(None) => true,
+                    Ok(Some(_)) => is_repeated,
+                    Err(_) => has_large_number(bytes),
                 };
                 assert!(is_seen, "theirs: {theirs:?}");
             }
-            Err(answer) => assert_eq!((answer, theirs), (Answer::NotJson, None)),
+            Err(answer) => assert!(answer == Answer::NotJson && theirs.is_err(), "{answer:?}, theirs: {theirs:?}"),
         }
     });
 }
