@@ -99,7 +99,7 @@ fn wait_for_lines(folder: &Path, wanted: usize) -> io::Result<usize> {
     let began = Instant::now();
     loop {
         let text = fs::read_to_string(folder.join(".devloop/events.jsonl"))?;
-        let lines = bytes.split(|&byte| byte == b'\n').count() - 1;
+        let lines = text.lines().count();
         if lines >= wanted || began.elapsed() > Duration::from_secs(10) {
             return Ok(lines);
         }

@@ -6,7 +6,9 @@ mod docs;
 mod post;
 mod run;
 mod validate;
+mod watched_paths;
 
+use crate::env_vars;
 use crate::failure::Failure;
 use anstream::ColorChoice;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
@@ -132,12 +134,20 @@ fn config_path(matches: &ArgMatches) -> Option<&PathBuf> {
 
 /// Whether stderr has colours: its own terminal, `--color`, `NO_COLOR`, `CLICOLOR_FORCE`.
 fn stderr_colors() -> bool {
-    anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never
+    has_colors(&std::io::stderr())
 }
 
 /// Whether stdout has colours.
 fn stdout_colors() -> bool {
-    anstream::AutoStream::choice(&std::io::stdout()) != ColorChoice::Never
+    has_colors(&std::io::stdout())
+}
+
+/// `CLICOLOR_FORCE=0` says no (<https://bixense.com/clicolors>), where anstream takes any value for yes.
+fn has_colors<S: anstream::stream::RawStream>(stream: &S) -> bool {
+    let is_forced_by_nothing = ColorChoice::global() == ColorChoice::Auto
+        && std::env::var_os(env_vars::CLICOLOR_FORCE).is_some_and(|it| it == "0");
+    let has_colors = anstream::AutoStream::choice(stream) != ColorChoice::Never;
+    has_colors && (!is_forced_by_nothing || stream.is_terminal())
 }
 
 /// Writes to stdout; a reader that has gone away (`| head`) is no failure.

@@ -8,13 +8,18 @@ use clock::Clock;
 use devloop_core::effect::{Effect, Ending};
 use devloop_core::engine::Engine;
 use devloop_core::fact::Fact;
+use devloop_core::protocol::Protocol;
 use inbox::Inbox;
 
 /// Runs a session to its end.
 pub async fn run(engine: &mut Engine, inbox: &mut Inbox, hands: &mut impl Hands, clock: &impl Clock) -> Ending {
     let mut fact = Fact::SessionBegan;
+    let mut protocol = Protocol::new();
     loop {
+        // Only where debug assertions are on: adapters keep to what the simulated world keeps to.
+        debug_assert_eq!(protocol.fact(&fact), Ok(()), "an adapter told {fact:?}");
         for effect in engine.step(clock.now(), fact) {
+            debug_assert_eq!(protocol.effect(&effect), Ok(()), "the engine asked for {effect:?}");
             if let Effect::EndSession(ending) = effect {
                 return ending;
             }

@@ -40,15 +40,11 @@ pub struct NoSessionLog {
 
 impl fmt::Display for NoSessionLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot write a session log in '{}'", self.folder.display())
+        write!(f, "cannot write a session log in '{}': {}", self.folder.display(), self.source)
     }
 }
 
-impl Error for NoSessionLog {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
-    }
-}
+impl Error for NoSessionLog {}
 
 /// Makes `<state folder>/logs/session-<unix ms>-<pid>-<n>.log` (0600) and removes the oldest ones of that pattern. The
 /// folders are made (0700) where they are missing.

@@ -1,7 +1,7 @@
 //! `devloop run`: puts a session together, runs it, takes it apart.
 
 use super::config_file::{self, Checked};
-use super::{complain, stderr_colors, stdout_colors};
+use super::{complain, stderr_colors, stdout_colors, watched_paths};
 use crate::adapters::environment::Environment;
 use crate::adapters::guardian::{self, Guardian};
 use crate::adapters::http::Listeners;
@@ -89,6 +89,7 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
         }
         Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
     }
+    watched_paths::tell(&plan, &reporter);
     let swept = leftovers::sweep(&plan.state_file);
     if swept > 0 {
         let told = format!("killed what an earlier session had left behind: {swept} processes");
@@ -138,7 +139,7 @@ async fn live(
 fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) -> Result<(), Failure> {
     let result = match ending {
         Ok(Ending::AsAsked) => Ok(()),
-        Ok(Ending::Failed) => Err("something that it cannot go on without failed; the lines above say what".to_owned()),
+        Ok(Ending::Failed) => Err("it cannot go on; the error above says why".to_owned()),
         Ok(Ending::Abandoned { processes }) => {
             let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
             Err(format!("{} survived SIGKILL and was left behind", names.join(", ")))

@@ -7,7 +7,9 @@ use std::time::Duration;
 /// Why a step failed, in words, causes included.
 pub fn step(failure: &StepFailure) -> String {
     match failure {
-        StepFailure::ProcessNotRunning { process } => format!("process '{process}' is not running"),
+        StepFailure::ProcessNotRunning { process } => {
+            format!("process '{process}' is not running; a step `start_process` before this one starts it")
+        }
         StepFailure::ProcessExited { process, status } => format!("process '{process}' exited with {status}"),
         StepFailure::ProcessStopped { process } => format!("process '{process}' was stopped while it was waited for"),
         StepFailure::ProcessNotReady { process, within, last } => {
@@ -41,7 +43,10 @@ pub fn step(failure: &StepFailure) -> String {
 pub fn process_start(process: &str, failure: &StartFailure) -> String {
     match failure {
         StartFailure::AddressInUse { address } => {
-            format!("process '{process}' cannot start: address {address} is already in use")
+            format!(
+                "process '{process}' cannot start: address {address} is already in use; \
+                 stop what listens there, or choose another address"
+            )
         }
         StartFailure::UnsetVariable { .. } | StartFailure::Refused { .. } => {
             format!("guardian failed to start process '{process}': {}", start(failure))

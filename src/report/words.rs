@@ -33,11 +33,12 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         | Notice::WorkflowCancelled { .. }
         | Notice::WorkflowSkipped { .. }
         | Notice::WorkflowFinished { .. }
+        | Notice::WorkflowRepeats { .. }
         | Notice::Message { .. }
         | Notice::TemplateKeyMissing { .. } => workflow(notice),
         Notice::ObserverFailed { hook, failure } => {
             format!(
-                "observed hook '{hook}' failed: {}; it is polled on and told again when this changes",
+                "observed hook '{hook}' failed: {}; devloop keeps asking, and says so again when it fails in another way",
                 step(failure)
             )
         }
@@ -99,10 +100,10 @@ fn process(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> 
 fn workflow(notice: &Notice) -> String {
     match notice {
         // Fixed: `running workflow NAME`.
-        Notice::WorkflowBegan { workflow, changed_files } => match changed_files {
-            0 => format!("running workflow {workflow}"),
-            1 => format!("running workflow {workflow} (1 changed file)"),
-            many => format!("running workflow {workflow} ({many} changed files)"),
+        Notice::WorkflowBegan { workflow, changed_files } => match &**changed_files {
+            [] => format!("running workflow {workflow}"),
+            [file] => format!("running workflow {workflow} ({file})"),
+            [file, rest @ ..] => format!("running workflow {workflow} ({file} and {} more)", rest.len()),
         },
         // Fixed: `workflow failed; continuing runtime in degraded mode`.
         Notice::WorkflowFailed { path, failure, .. } => {
@@ -113,6 +114,11 @@ fn workflow(notice: &Notice) -> String {
         }
         Notice::WorkflowSkipped { workflow } => format!("skipped workflow {workflow}: it is still running"),
         Notice::WorkflowFinished { workflow, took } => format!("finished workflow {workflow} in {}", span(*took)),
+        Notice::WorkflowRepeats { workflow, times, within, path } => format!(
+            "workflow {workflow} was started {times} times within {} by changed files, now by '{path}'; if one of its \
+             steps writes this file, let the watch group `ignore` it, or write it only when its bytes change",
+            span(*within)
+        ),
         Notice::Message { text, .. } => text.clone(),
         Notice::TemplateKeyMissing { workflow, key } => {
             format!("a template of workflow {workflow} names '{key}', which the state does not hold; it renders empty")

@@ -193,7 +193,13 @@ impl<'a> Lowering<'a> {
         let mut from = 0;
         while let Some(open) = text.value[from..].find("{{").map(|found| from + found) {
             let inner = &text.value[open + 2..];
-            let Some(close) = inner.find("}}") else { break };
+            let Some(close) = inner.find("}}") else {
+                let span = span::inside(self.bag.text(), &text.span, text.value, open, 2);
+                let message = format!("`{}`: `{{{{` is never closed, so the text stays as it is", text.path);
+                let odd = Diagnostic::warning(span, message).saying("no `}}` follows");
+                self.bag.add(odd.hint("write `{{ key }}` to put in a value of the state"));
+                break;
+            };
             if inner.starts_with('{') {
                 from = open + 1;
                 continue;

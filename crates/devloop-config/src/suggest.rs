@@ -9,8 +9,10 @@ pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
     if word_plain.is_empty() {
         return None;
     }
-    // One slip is always forgiven, in longer words one for every three letters.
-    let slips_max = (word_plain.chars().count() / 3).max(1);
+    // One slip is forgiven, in longer words one for every three letters; in a single letter it would make any other
+    // letter out of it.
+    let letters = word_plain.chars().count();
+    let slips_max = (letters / 3).max(1).min(letters - 1);
     let near = candidates.into_iter().take(CANDIDATES_MAX).filter_map(|candidate| {
         let candidate_plain = plain(candidate);
         if candidate_plain.len().abs_diff(word_plain.len()) > slips_max * 4 {
@@ -46,5 +48,6 @@ mod tests {
     fn a_word_that_is_like_none_has_no_suggestion() {
         assert_eq!(nearest("colour", ["command", "cwd"]), None);
         assert_eq!(nearest("", ["a", "bc"]), None);
+        assert_eq!(nearest("c", ["a", "b"]), None);
     }
 }

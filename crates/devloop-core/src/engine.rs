@@ -14,6 +14,7 @@ mod hooks;
 mod intake;
 mod observers;
 mod processes;
+mod repeats;
 mod runs;
 mod session;
 mod turn;
@@ -29,6 +30,7 @@ use self::hooks::Hooks;
 use self::intake::{Accepted, Intake, Posted};
 use self::observers::Observers;
 use self::processes::Processes;
+use self::repeats::Repeats;
 use self::runs::{Lineage, Reach, Runs};
 use self::session::Session;
 use self::turn::Turn;
@@ -58,6 +60,7 @@ pub struct Engine {
     intake: Intake,
     lineage: Lineage,
     changes: Changes,
+    repeats: Repeats,
     observers: Observers,
     drain: Option<Drain>,
     interrupts: u32,
@@ -77,6 +80,7 @@ impl Engine {
             intake: Intake::default(),
             lineage: Lineage::default(),
             changes: Changes::new(plan.debounce),
+            repeats: Repeats::default(),
             observers: Observers::new(&plan),
             drain: None,
             interrupts: 0,
@@ -218,6 +222,11 @@ impl Engine {
         if self.is_releasing()
             && let Some(batch) = self.changes.release(now, &self.plan)
         {
+            for (workflow, files) in &batch {
+                if let Some(notice) = self.repeats.started(now, workflow, files) {
+                    self.turn.report(notice);
+                }
+            }
             let (runs, mut reach) = self.reach();
             runs.want_batch(batch, &mut reach);
         }

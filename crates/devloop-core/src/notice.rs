@@ -3,6 +3,7 @@
 use crate::fact::{CaptureFailure, ExitStatus, Interrupt, StartFailure};
 use crate::names::{EventName, HookName, ProcessName, StateKey, WorkflowName};
 use crate::plan::workflow::MessageStyle;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How important a notice is; `RUST_LOG` filters by it.
@@ -104,8 +105,8 @@ pub enum Notice {
     WorkflowBegan {
         /// Which.
         workflow: WorkflowName,
-        /// How many changed files it was told of.
-        changed_files: usize,
+        /// The changed files that it was told of: sorted, unique, relative to root.
+        changed_files: Arc<[Arc<str>]>,
     },
     /// A run failed; the session goes on.
     WorkflowFailed {
@@ -125,6 +126,17 @@ pub enum Notice {
     WorkflowSkipped {
         /// Which.
         workflow: WorkflowName,
+    },
+    /// Changed files start a workflow again and again, as when it writes what it is run for; told once until calm.
+    WorkflowRepeats {
+        /// Which.
+        workflow: WorkflowName,
+        /// How often it was started.
+        times: usize,
+        /// In what time.
+        within: Duration,
+        /// One of the files that started it last.
+        path: Arc<str>,
     },
     /// A run came to its end.
     WorkflowFinished {
@@ -306,6 +318,7 @@ impl Notice {
             | Self::ProcessUnwell { .. }
             | Self::ProcessKilled { .. }
             | Self::TemplateKeyMissing { .. }
+            | Self::WorkflowRepeats { .. }
             | Self::ObserverFailed { .. }
             | Self::EventLoop { .. } => Level::Warn,
             Self::ProcessStartFailed { .. }
@@ -336,6 +349,7 @@ impl Notice {
             | Self::WorkflowCancelled { .. }
             | Self::WorkflowSkipped { .. }
             | Self::WorkflowFinished { .. }
+            | Self::WorkflowRepeats { .. }
             | Self::Message { .. }
             | Self::TemplateKeyMissing { .. } => "workflows",
             Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",

@@ -81,19 +81,20 @@ fn has_colours(session: &Session) -> (bool, bool) {
 // promise: output.color.1
 #[test]
 fn streams_that_are_no_terminal_have_no_colours_unless_somebody_says_so() {
-    // A variable, the choice of `--color`, whether there are colours.
+    // A variable and its value, the choice of `--color`, whether there are colours.
     let cases = [
         (None, None, false),
-        (Some("CLICOLOR_FORCE"), None, true),
-        (Some("CLICOLOR_FORCE"), Some("never"), false),
+        (Some(("CLICOLOR_FORCE", "1")), None, true),
+        (Some(("CLICOLOR_FORCE", "0")), None, false),
+        (Some(("CLICOLOR_FORCE", "1")), Some("never"), false),
         (None, Some("always"), true),
-        (Some("NO_COLOR"), Some("always"), true),
-        (Some("NO_COLOR"), Some("auto"), false),
+        (Some(("NO_COLOR", "1")), Some("always"), true),
+        (Some(("NO_COLOR", "1")), Some("auto"), false),
     ];
     for (variable, color, expected) in cases {
         let mut project = project(CHILD);
-        if let Some(variable) = variable {
-            project.variable(variable, "1");
+        if let Some((name, value)) = variable {
+            project.variable(name, value);
         }
         if let Some(color) = color {
             project.argument("--color").argument(color);
@@ -111,12 +112,12 @@ fn streams_that_are_no_terminal_have_no_colours_unless_somebody_says_so() {
 #[test]
 fn each_stream_has_colours_when_it_is_a_terminal() {
     for (variable, on_stdout, expected) in
-        [(None, true, (true, false)), (None, false, (false, true)), (Some("NO_COLOR"), true, (false, false))]
+        [(None, true, (true, false)), (None, false, (false, true)), (Some(("NO_COLOR", "1")), true, (false, false))]
     {
         let mut project = project(CHILD);
         project.variable("TERM", "xterm-256color");
-        if let Some(variable) = variable {
-            project.variable(variable, "1");
+        if let Some((name, value)) = variable {
+            project.variable(name, value);
         }
         let (reader, end) = terminal::open();
         let mut session = if on_stdout {

@@ -127,3 +127,19 @@ fn a_hook_that_writes_what_it_is_run_for_comes_to_rest_when_the_bytes_stay_the_s
     assert_eq!(runs[1].content, "formatted");
     assert!(session.stop().success());
 }
+
+#[test]
+fn a_hook_that_always_writes_what_it_is_run_for_is_told_with_the_file() {
+    let project = Project::new(programs!());
+    project.config(
+        "debounce_ms = 20\n[watch.src]\npaths = [\"src/\"]\n\
+         [hook.stamp]\ncommand = [\"sh\", \"-c\", \"date > src/stamp\"]\n\
+         [workflow.src]\nsteps = [{ action = \"run_hook\", hook = \"stamp\" }]\n",
+    );
+    project.file("src/file", "");
+    let mut session = project.run_watching();
+    project.file("src/file", "saved");
+    let line = session.wait_for("workflow src was started 21 times within 10 s");
+    assert!(line.contains("now by 'src/stamp'"), "{line}");
+    assert!(session.stop().success());
+}

@@ -88,6 +88,7 @@ impl Guard {
         let is_asked = watched.get(1).is_some_and(|socket| !socket.revents().is_empty());
         self.child_signal.drain();
         self.reap();
+        self.wake();
         self.sweep();
         if is_asked {
             self.take_wish();
@@ -102,6 +103,14 @@ impl Guard {
                 let marker = kept.slot.and_then(|slot| self.marks.read(slot));
                 self.fallen.push(Fallen { session: pid, marker, calm: 0 });
             }
+        }
+    }
+
+    /// Wakes keepers that somebody has stopped: a stopped one would hear neither an order nor the end of devloop, and a
+    /// child may well stop its parent.
+    fn wake(&self) {
+        for kept in &self.keepers {
+            signals::wake_if_stopped(kept.pid);
         }
     }
 

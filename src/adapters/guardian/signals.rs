@@ -89,6 +89,20 @@ pub(super) fn reap_any() -> Reaped {
     wait(-1, libc::WNOHANG)
 }
 
+/// Wakes this child of ours if somebody has stopped it (`waitid(2)`, `WSTOPPED`).
+pub(super) fn wake_if_stopped(pid: i32) {
+    // SAFETY: a zeroed siginfo is valid; `waitid` fills it in, or leaves its pid 0 when there is nothing to say.
+    let is_stopped = unsafe {
+        let mut found: libc::siginfo_t = std::mem::zeroed();
+        let failed =
+            libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut found, libc::WSTOPPED | libc::WNOHANG) != 0;
+        !failed && found.si_pid() == pid
+    };
+    if is_stopped {
+        send(pid, libc::SIGCONT);
+    }
+}
+
 /// Waits for the end of this child of ours, and reaps it.
 pub(super) fn wait_for(pid: i32) {
     wait(pid, 0);

@@ -134,7 +134,7 @@ impl Sinks {
     pub(super) fn failed(&mut self, sink: usize, error: &io::Error) {
         let name = self.files[sink].name;
         let is_log = self.log == Some(sink);
-        let warning = (self.warning)(&format!("cannot write to {name}: {error}; nothing more is written to it"));
+        let warning = (self.warning)(&format!("cannot write to {name}: {error}; nothing more is written there"));
         if is_log {
             self.log = None;
             self.own(Place::Stderr, warning);

@@ -1,7 +1,7 @@
 //! Which files matter, and to whom.
 
 use crate::names::WorkflowName;
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet};
 use std::time::Duration;
 
 /// Where changes come from.
@@ -62,8 +62,8 @@ pub struct PathPattern {
     /// What every path that matches begins with. For a literal pattern it decides alone: a file is equal to it, what
     /// is in a folder is longer.
     prefix: String,
-    /// None for a literal pattern.
-    matcher: Option<GlobMatcher>,
+    /// None for a literal pattern. A set of one: unlike a single matcher it says when it cannot be compiled.
+    matcher: Option<GlobSet>,
 }
 
 impl PathPattern {
@@ -80,8 +80,8 @@ impl PathPattern {
             prefix.push('/');
         }
         let glob = if is_folder { format!("{normal}**") } else { normal.to_owned() };
-        let matcher = GlobBuilder::new(&glob).literal_separator(false).backslash_escape(true).build()?;
-        let matcher = (!is_literal).then(|| matcher.compile_matcher());
+        let glob = GlobBuilder::new(&glob).literal_separator(false).backslash_escape(true).build()?;
+        let matcher = if is_literal { None } else { Some(GlobSet::builder().add(glob).build()?) };
         Ok(Self { source: source.to_owned(), literal, is_file, prefix, matcher })
     }
 
@@ -161,6 +161,12 @@ mod tests {
         assert!(pattern("**/*.css").matches("a.css") && pattern("**/*.css").matches("deep/a.css"));
         assert!(pattern("").matches("any/file") && !pattern("a").matches("ab"));
         assert!(pattern("a/{b,c}/*.rs").matches("a/c/x.rs") && !pattern("a/{b,c}/*.rs").matches("ab/c/x.rs"));
+    }
+
+    #[test]
+    fn a_pattern_that_is_too_deep_to_compile_is_an_error() {
+        let deep = format!("{}a{}", "{".repeat(1000), "}".repeat(1000));
+        assert!(PathPattern::new(&deep, &deep).is_err());
     }
 
     #[test]

@@ -216,3 +216,25 @@ fn groups_of_one_workflow_merge_into_a_sorted_list() {
     "#]],
     );
 }
+
+#[test]
+fn a_workflow_that_writes_what_it_is_run_for_is_told_once() {
+    let mut story = Story::begins(quick(), Script::default());
+    for number in 0..60 {
+        story = story.saves(100 + number * 300, "src/a.rs");
+    }
+    let told = story
+        .until(20_000)
+        .matches("WorkflowRepeats { workflow: rust, times: 21, within: 10s, path: \"src/a.rs\" }")
+        .count();
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn a_person_who_saves_every_second_is_told_nothing() {
+    let mut story = Story::begins(quick(), Script::default());
+    for number in 0..60 {
+        story = story.saves(100 + number * 1000, "src/a.rs");
+    }
+    assert!(!story.until(70_000).contains("WorkflowRepeats"));
+}

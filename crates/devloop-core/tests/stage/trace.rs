@@ -86,8 +86,10 @@ pub(crate) fn effect(effect: &Effect) -> String {
 fn notice_words(notice: &Notice) -> String {
     match notice {
         Notice::Message { workflow, text, .. } => format!("\"{workflow}: {text}\""),
-        Notice::WorkflowBegan { workflow, changed_files: 0 } => format!("'{workflow} began'"),
-        Notice::WorkflowBegan { workflow, changed_files } => format!("'{workflow} began with {changed_files} files'"),
+        Notice::WorkflowBegan { workflow, changed_files } if changed_files.is_empty() => format!("'{workflow} began'"),
+        Notice::WorkflowBegan { workflow, changed_files } => {
+            format!("'{workflow} began with {} files'", changed_files.len())
+        }
         Notice::WorkflowFinished { workflow, .. } => format!("'{workflow} finished'"),
         Notice::WorkflowFailed { workflow, path, failure } => {
             let path: Vec<String> = path

@@ -55,7 +55,7 @@ impl Memory {
 
     /// A workflow of this run begins; one that is not inline is written down.
     pub(crate) fn begin(&mut self, turn: &mut Turn, workflow: &WorkflowName, is_inline: bool) {
-        turn.report(Notice::WorkflowBegan { workflow: workflow.clone(), changed_files: self.files.len() });
+        turn.report(Notice::WorkflowBegan { workflow: workflow.clone(), changed_files: Arc::clone(&self.files) });
         if !is_inline {
             self.last_workflow = Value::from(workflow.as_str());
             turn.write(&StateKey::from(LAST_WORKFLOW), &self.last_workflow);
