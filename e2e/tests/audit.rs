@@ -116,6 +116,18 @@ fn nothing_is_started_and_nothing_is_made() {
 }
 
 #[test]
+fn the_warnings_of_the_config_are_shown_on_stderr_and_are_in_the_json() {
+    let project = Project::new(programs!());
+    project.config("[hook.h]\ncommand = [\"echo\", \"$E2E_NOT_SET\"]\n");
+    let output = project.call(&["audit"]);
+    let told = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(told.contains("warning: ") && told.contains("E2E_NOT_SET") && told.contains("devloop.toml:3:"), "{told}");
+    assert!(!text(&output).contains("E2E_NOT_SET is not set") && output.status.success());
+    let warnings = json(&project)["warnings"].as_array().unwrap().clone();
+    assert!(warnings.len() == 1 && warnings[0].as_str().unwrap().contains("$E2E_NOT_SET"), "{warnings:?}");
+}
+
+#[test]
 fn the_json_has_a_version_and_is_the_same_each_time() {
     let project = project();
     let report = json(&project);

@@ -1,7 +1,7 @@
 //! What the front door does with a config: finds it, checks it, says what is wrong.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use e2e::{Project, programs};
+use e2e::{Project, Session, programs};
 use std::process::Output;
 
 fn stderr(output: &Output) -> String {
@@ -180,4 +180,38 @@ fn a_variable_that_is_not_set_is_a_warning_of_run_and_not_of_validate() {
     assert!(told.contains("E2E_NOT_SET") && told.contains("$$E2E_NOT_SET"), "{told}");
     assert_eq!(told.matches("warning: ").count(), 1, "{told}");
     assert!(session.stop().success());
+}
+
+#[test]
+fn the_docs_say_what_docker_compose_needs() {
+    let project = Project::new(programs!());
+    let page = String::from_utf8(project.call(&["docs", "config"]).stdout).unwrap();
+    let (_, behind) = page.split_once("\"docker\", \"compose\", \"up\"").unwrap();
+    assert_eq!(behind.lines().nth(1).map(str::trim), Some("stop_timeout_ms = 15000"), "{page}");
+}
+
+#[test]
+fn a_run_with_a_relative_config_works_as_with_an_absolute_one() {
+    let project = Project::new(programs!());
+    project.file("deep/root/x", "").file("else/where/x", "");
+    project.file(
+        "deep/my.toml",
+        "root = \"root\"\nstate_file = \"kept/state.json\"\nstartup_workflows = [\"w\"]\n[watch.w]\npaths = [\"src/\"]\n\
+         [hook.h]\ncommand = [\"pwd\"]\n[workflow.w]\nsteps = [{ action = \"run_hook\", hook = \"h\" }, \
+         { action = \"log\", message = \"root {{root}}\" }]\n",
+    );
+    let root = project.path("deep/root").to_str().unwrap().to_owned();
+    let absolute = project.path("deep/my.toml");
+    for config in ["../../deep/my.toml", "./../../deep/./my.toml", absolute.to_str().unwrap()] {
+        let mut command = project.command(&["run", "--config", config]);
+        command.current_dir(project.path("else/where"));
+        let mut session = Session::start(command);
+        session.wait_for(&format!("root {root}"));
+        session.wait_for_stdout(&format!("[pwd h] {root}"));
+        session.wait_for(&format!("watching {root}"));
+        assert!(session.stop().success());
+        assert!(project.path("deep/kept/state.json").is_file());
+        assert_eq!(std::fs::read_dir(project.path("else/where")).unwrap().count(), 1);
+        std::fs::remove_dir_all(project.path("deep/kept")).unwrap();
+    }
 }

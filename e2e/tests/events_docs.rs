@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use e2e::{Project, Session, programs, wait};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -104,6 +106,32 @@ fn devloop_post_posts_and_says_why_not() {
     assert!(session.stop().success(), "{}", session.told());
     let (code, told) = late(&project);
     assert!(code == Some(1) && told.contains("the session has ended"), "{told}");
+}
+
+#[test]
+fn a_post_that_comes_at_a_bad_moment_is_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/events/publish", listener.local_addr().unwrap());
+    let asked = std::thread::spawn(move || {
+        ["503 Service Unavailable", "503 Service Unavailable", "204 No Content"].map(|status| {
+            let mut stream = listener.accept().unwrap().0;
+            let mut request = Vec::new();
+            while !request.ends_with(b"{\"value\":\"late\"}") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            String::from_utf8(request).unwrap()
+        })
+    });
+    let mut command = Project::new(programs!()).command(&["post", "publish", "late"]);
+    command.env("DEVLOOP_EVENTS_TOKEN", "token").env("DEVLOOP_EVENT_PUBLISH_URL", url).current_dir("/");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let asked = asked.join().unwrap();
+    assert!(asked.iter().all(|request| *request == asked[0]), "{asked:?}");
+    assert!(asked[0].contains("\r\nAuthorization: Bearer token\r\nContent-Type: application/json\r\n"), "{asked:?}");
 }
 
 #[test]

@@ -135,6 +135,25 @@ command = ["sh", "-c", "printf %s \"$DEVLOOP_WORKFLOW\" > workflow"]
 
 // promise: process.env.3
 #[test]
+fn variables_of_hooks_come_from_devloop_too() {
+    let mut project = project(
+        r#"
+startup_workflows = ["go"]
+[hook.tool]
+command = ["sh", "-c", "f=shell; echo \"$GREETING ${GREETING}! $OWN $PLAIN $$f $0\" > told.part; mv told.part told"]
+env = { OWN = "<${GREETING}>", PLAIN = "$$GREETING" }
+[workflow.go]
+steps = [{ action = "run_hook", hook = "tool" }]
+"#,
+    );
+    project.variable("GREETING", "hello");
+    let _session = project.run();
+    let told = wait::file(&project.path("told"), |text| !text.is_empty());
+    assert_eq!(told, "hello hello! <hello> $GREETING shell sh\n");
+}
+
+// promise: process.env.3
+#[test]
 fn variables_in_the_address_of_a_probe_come_from_devloop() {
     let mut project = project(
         r#"

@@ -66,6 +66,23 @@ steps = [{ action = "run_hook", hook = "tool" }]
 
 // promise: session.death.1
 #[test]
+fn when_devloop_dies_of_a_bug_nothing_is_left_either() {
+    // What a failed allocation, a wrong instruction and a wrong calculation end in.
+    for bug in [Signal::ABORT, Signal::ILL, Signal::FPE] {
+        let project = project(
+            "[process.tree]\ncommand = [\"PUPPET\", \"daemon\", \"daemon.pid\", \"ignore-term\", \"write-pid\", \"tree.pid\", \"hang\"]\n",
+        );
+        let mut session = project.run();
+        let pids = ["daemon.pid", "tree.pid"].map(|file| wait::pid(&project.path(file)));
+        session.signal(bug);
+        wait::nothing_left(&project.root());
+        assert!(pids.iter().all(|pid| !wait::is_alive(*pid)));
+        assert!(!session.wait().success());
+    }
+}
+
+// promise: session.death.1
+#[test]
 fn a_session_that_is_killed_at_any_moment_leaves_nothing_and_the_next_one_starts() {
     let project = project(
         r#"

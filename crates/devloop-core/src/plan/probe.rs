@@ -56,3 +56,22 @@ impl ProbePlan {
         (self.interval * 2).max(Duration::from_secs(1)).min(self.timeout)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_takes_twice_the_interval_within_a_second_and_the_timeout() {
+        let attempt = |interval: u64, timeout: u64| {
+            let kind = ProbeKind::StateKey { key: "key".into() };
+            let [interval, timeout] = [interval, timeout].map(Duration::from_millis);
+            ProbePlan { kind, interval, timeout }.attempt_timeout().as_millis()
+        };
+        assert_eq!(attempt(500, 15_000), 1000);
+        assert_eq!(attempt(10, 15_000), 1000);
+        assert_eq!(attempt(2000, 15_000), 4000);
+        assert_eq!(attempt(9000, 15_000), 15_000);
+        assert_eq!(attempt(10, 300), 300);
+    }
+}

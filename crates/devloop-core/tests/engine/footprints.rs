@@ -62,6 +62,27 @@ fn what_shares_nothing_or_only_reads_may_meet() {
 }
 
 #[test]
+fn a_lock_of_a_process_keeps_away_from_what_starts_or_stops_it() {
+    let mut plan = world();
+    add_process(&mut plan, "bundler", ProcessPlan { locks: BTreeSet::from(["dist".into()]), ..process() });
+    let steps = [
+        ("hook", run_hook("one")),
+        ("start", Step::StartProcess("bundler".into())),
+        ("restart", Step::RestartProcess("bundler".into())),
+        ("stop", Step::StopProcess("bundler".into())),
+        ("wait", Step::WaitForProcess("bundler".into())),
+    ];
+    for (name, step) in steps {
+        add_workflow(&mut plan, name, vec![step], &[]);
+    }
+    let of = |name: &str| Footprint::of(&plan, &WorkflowName::from(name));
+    assert_eq!(
+        ["start", "restart", "stop", "wait"].map(|name| of("hook").conflicts_with(&of(name))),
+        [true, true, true, false]
+    );
+}
+
+#[test]
 fn a_footprint_reaches_through_steps_and_triggers() {
     let mut plan = world();
     add_workflow(&mut plan, "inner", vec![run_hook("css")], &[]);

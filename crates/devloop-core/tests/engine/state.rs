@@ -1,9 +1,12 @@
 //! The state file: what is saved when, and what waits for it.
 
-use crate::world::{Bench, add_hook, hook, plan, run_hook};
-use devloop_core::fact::Fact;
-use devloop_core::names::StateVersion;
+use crate::world::{Bench, add_hook, add_process, hook, plan, process_with_rule, run_hook};
+use devloop_core::effect::Effect;
+use devloop_core::fact::{Fact, ProcessFact};
+use devloop_core::names::{Incarnation, StateVersion};
 use devloop_core::plan::Plan;
+use devloop_core::value::Value;
+use std::time::Duration;
 
 fn build() -> Plan {
     let mut plan = plan(vec![run_hook("build")]);
@@ -41,6 +44,41 @@ fn a_failed_save_releases_what_waits_is_told_once_and_tried_again() {
     bench.wait_ms(1000);
     assert_eq!(bench.give(Fact::StateSaved(StateVersion(3))), ["StateSaveRecovered"]);
     assert_eq!(bench.engine.next_deadline(), None);
+}
+
+#[test]
+fn changes_during_a_save_go_into_one_next_write() {
+    let mut plan = plan(Vec::new());
+    add_process(&mut plan, "tunnel", process_with_rule("url"));
+    let mut bench = Bench::begun(plan);
+    bench.started("tunnel", 1);
+    bench.wait_ms(1000);
+    let saves = |bench: &mut Bench, fact: Fact| -> Vec<(StateVersion, Option<Value>)> {
+        let effects = bench.engine.step(bench.now, fact);
+        let saved = effects.into_iter().filter_map(|effect| match effect {
+            Effect::SaveState { version, values, .. } => Some((version, values.get("url").cloned())),
+            _ => None,
+        });
+        saved.collect()
+    };
+    let captured = |text: &str| {
+        let fact = ProcessFact::Captured { key: "url".into(), value: text.to_owned() };
+        Fact::Process("tunnel".into(), Incarnation(1), fact)
+    };
+    let mut saved = Vec::new();
+    for number in 0..100 {
+        saved.extend(saves(&mut bench, captured(&format!("https://{number}"))));
+        bench.now = bench.now + Duration::from_micros(10);
+    }
+    while let Some(at) = bench.engine.next_deadline().filter(|_| saved.is_empty()) {
+        bench.now = at;
+        saved.extend(saves(&mut bench, Fact::DeadlineReached));
+    }
+    let (first, _) = saved[0].clone();
+    let next = saves(&mut bench, Fact::StateSaved(first));
+    let last = saved.iter().chain(&next).next_back().unwrap();
+    assert_eq!(last.1, Some(Value::from("https://99")));
+    assert!(saved.len() == 1 && next.len() <= 1, "{} writes, then {}", saved.len(), next.len());
 }
 
 #[test]
