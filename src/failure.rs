@@ -10,8 +10,6 @@ pub const SUCCESS: u8 = 0;
 pub const FAILED: u8 = 1;
 /// The command line makes no sense.
 pub const USAGE: u8 = 2;
-/// A bug of the program: one of its threads panicked (`EX_SOFTWARE` of sysexits(3)).
-pub const BUG: u8 = 70;
 
 /// Why a command failed.
 #[derive(Debug)]

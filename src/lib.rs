@@ -33,7 +33,7 @@ fn end_on_panic() {
     std::panic::set_hook(Box::new(move |panic| {
         tell(panic);
         #[expect(clippy::exit, reason = "whatever unwound, something else would go on")]
-        std::process::exit(failure::BUG.into())
+        std::process::exit(failure::FAILED.into())
     }));
 }
 
@@ -63,7 +63,7 @@ mod tests {
         let _ = child.kill();
         let output = child.wait_with_output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(super::failure::BUG.into()), "{told}");
+        assert_eq!(output.status.code(), Some(super::failure::FAILED.into()), "{told}");
         assert!(told.contains("a bug of one thread"), "{told}");
     }
 }

@@ -158,6 +158,7 @@ fn edit(project: &Project, times: usize) {
     project.file("content/about.md", &format!("# Edited\n\n{times} times.\n"));
 }
 
+// promise: reload.step.1
 #[test]
 fn an_edit_reloads_the_page_once_and_a_page_of_another_origin_learns_nothing() {
     let (project, server, reload) = quickstart();

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
+// promise: event.commit.1, event.run.1
 #[test]
 fn a_204_means_that_the_file_has_the_value_and_the_workflow_runs() {
     let posting = Posting::start(programs!());
@@ -64,6 +65,7 @@ fn e1_of_many_posts_over_16_connections_none_is_lost() {
     assert!(posting.memory_kib() < 64 * 1024, "{} KiB", posting.memory_kib());
 }
 
+// promise: event.run.2
 #[test]
 fn e2_posts_to_a_slow_workflow_are_few_runs_and_the_last_sees_the_last_value() {
     const HOOK: Duration = Duration::from_millis(300);
@@ -93,6 +95,7 @@ command = ["PUPPET", "sleep", "300"]
     assert!(lines.iter().rfind(|line| line.contains("saw ")).unwrap().ends_with("saw 199."));
 }
 
+// promise: event.drain.1
 #[test]
 fn e3_a_post_during_the_end_is_204_with_effect_or_503_or_cut_off() {
     let mut posting = Posting::with(

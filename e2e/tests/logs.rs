@@ -214,3 +214,17 @@ fn a_folder_without_room_for_a_log_costs_a_warning_and_no_session() {
     session.wait_for("/.devloop/logs': Not a directory (os error 20)");
     assert!(session.stop().success());
 }
+
+#[test]
+fn a_limit_on_the_length_of_files_costs_warnings_and_no_session() {
+    let project = Project::new(programs!());
+    project.config("");
+    let devloop = project.command(&["run"]);
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -f 0; exec \"$0\" run"]).arg(devloop.get_program());
+    command.current_dir(project.root()).stdin(std::process::Stdio::null());
+    let mut session = Session::start(command);
+    session.wait_for("cannot write to the session log: File too large");
+    session.wait_for("the state file cannot be written");
+    assert!(session.stop().success());
+}

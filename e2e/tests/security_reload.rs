@@ -120,6 +120,7 @@ fn ss3_there_is_one_path_and_host_and_origin_come_before_it() {
     }
 }
 
+// promise: reload.step.1
 #[test]
 fn ss4_the_stream_says_reload_and_nothing_else() {
     let page = Page::start();

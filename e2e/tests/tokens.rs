@@ -127,6 +127,7 @@ fn k5_no_token_is_in_the_state_or_in_a_template() {
     assert!(!std::fs::read_to_string(posting.project.state_file()).unwrap().contains("dlt_"));
 }
 
+// promise: event.grant.1
 #[test]
 fn k6_a_child_may_post_what_it_was_granted_and_nothing_else() {
     let posting = Posting::with(

@@ -31,6 +31,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tokio::io::Interest;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub use candidates::candidates;
 pub use child::{Child, Control};
@@ -194,25 +195,43 @@ impl Guardian {
         let begun = match spare.map(|control| Child::begin(control, &payload, &ends)) {
             Some(Ok(child)) => Ok(child),
             // A spare that somebody killed is no reason to fail.
-            Some(Err(_)) | None => self.ask_for_keeper().and_then(|control| Child::begin(control, &payload, &ends)),
+            Some(Err(_)) | None => {
+                self.ask_for_keeper().and_then(|control| Child::begin_at_last(control, &payload, &ends))
+            }
         };
         self.refill_spare();
         begun
     }
 
-    /// Waits until the guardian is gone, and reaps it.
+    /// Waits until the guardian is gone, and reaps it. Wakes it when somebody has stopped it.
     pub async fn lost(&self) {
         let Some(watched) = self.watched() else {
             // Without a descriptor to watch it by, nothing is known; a failing launch will tell.
             return std::future::pending().await;
         };
-        // The guardian never writes, so whatever makes the socket readable is its end.
-        while watched.readable().await.is_ok() {
-            let read = watched.try_io(Interest::READABLE, || Ok(rustix::io::read(watched, &mut [0; 1])?));
-            if !read.is_err_and(|error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted))
-            {
-                break;
+        let mut stops = signal(SignalKind::child()).ok();
+        let wake = async {
+            // Told by SIGCHLD, like its end (sigaction(2)). Without a handler it may stay stopped.
+            while let Some(()) = stops.as_mut()?.recv().await {
+                signals::wake_if_stopped(self.pid);
             }
+            None::<()>
+        };
+        let end = async {
+            // The guardian never writes, so whatever makes the socket readable is its end.
+            while watched.readable().await.is_ok() {
+                let read = watched.try_io(Interest::READABLE, || Ok(rustix::io::read(watched, &mut [0; 1])?));
+                if !read
+                    .is_err_and(|error| matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted))
+                {
+                    break;
+                }
+            }
+        };
+        tokio::pin!(end, wake);
+        tokio::select! {
+            () = &mut end => {}
+            _ = &mut wake => end.await,
         }
         // The end of the socket comes from the exit that is under way, so this wait is short.
         signals::wait_for(self.pid);

@@ -4,7 +4,7 @@ use crate::adapters::guardian::{Contain, Control, Report, Stdin, StopSignal};
 use crate::adapters::http::Grant;
 use crate::adapters::json;
 use crate::adapters::launch::{Launched, Launcher, Manner, ended, start_failure, status};
-use crate::adapters::output::{CAPTURE_MAX, ChildStreams, Drained};
+use crate::adapters::output::{CAPTURE_MAX, ChildStreams, Drained, Heard};
 use crate::adapters::process::style;
 use crate::hands::FactSender;
 use devloop_core::effect::Errand;
@@ -14,6 +14,7 @@ use devloop_core::plan::Plan;
 use devloop_core::plan::hook::{Capture, HookPlan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 /// All hooks that run.
@@ -45,12 +46,13 @@ impl Hooks {
         let grant = Some(Grant { holder, events: self.plan.granted(plan.events.as_ref()) });
         let stdin = Stdin::Null;
         let manner = Manner { errand, life: None, grant, key_prefix: "", stdin, contain: Contain::Group };
-        match self.launch(&plan, hook, &manner) {
+        let (overflowed, told) = unbounded_channel();
+        match self.launch(&plan, hook, &manner, overflowed) {
             Ok(launched) => {
                 self.running.insert(task, launched.child.control());
                 let tools = self.launcher.clone();
                 self.tasks.spawn_local(async move {
-                    finish(follow(launched, &plan, &tools).await);
+                    finish(follow(launched, &plan, &tools, told).await);
                     task
                 });
             }
@@ -72,7 +74,13 @@ impl Hooks {
         }
     }
 
-    fn launch(&self, plan: &Arc<HookPlan>, hook: &HookName, manner: &Manner<'_>) -> Result<Launched, StartFailure> {
+    fn launch(
+        &self,
+        plan: &Arc<HookPlan>,
+        hook: &HookName,
+        manner: &Manner<'_>,
+        overflowed: UnboundedSender<()>,
+    ) -> Result<Launched, StartFailure> {
         self.launcher.launch(&plan.command, manner, |stdout, stderr| ChildStreams {
             label: format!("{} {hook}", plan.command.program_name()),
             stdout,
@@ -83,12 +91,21 @@ impl Hooks {
             rules: Vec::new(),
             patterns: Vec::new(),
             capture: plan.capture != Capture::Ignore,
-            heard: Box::new(|_| {}),
+            heard: Box::new(move |heard| match heard {
+                // The receiver is dropped with the hook.
+                Heard::CaptureOverflowed => drop(overflowed.send(())),
+                Heard::Captured { .. } | Heard::PatternMatched(_) => {}
+            }),
         })
     }
 }
 
-async fn follow(launched: Launched, plan: &HookPlan, tools: &Launcher) -> HookOutcome {
+async fn follow(
+    launched: Launched,
+    plan: &HookPlan,
+    tools: &Launcher,
+    mut overflowed: UnboundedReceiver<()>,
+) -> HookOutcome {
     // The list of changed files is kept until the hook has ended.
     let Launched { mut child, streams, changed_files: _files, pass } = launched;
     let started = |pid| {
@@ -96,7 +113,16 @@ async fn follow(launched: Launched, plan: &HookPlan, tools: &Launcher) -> HookOu
             pass.started(pid);
         }
     };
-    let end = ended(&mut child, started).await;
+    let control = child.control();
+    let end = tokio::select! {
+        biased;
+        end = ended(&mut child, &started) => end,
+        // What it goes on to print is of no use to anybody.
+        Some(()) = overflowed.recv() => {
+            control.kill();
+            ended(&mut child, &started).await
+        }
+    };
     if let Some(pass) = &pass {
         pass.revoke();
     }

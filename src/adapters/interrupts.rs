@@ -7,7 +7,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 /// Signals that are heard from its creation on; what came before `listen` is not lost.
-pub struct Interrupts(Vec<(Interrupt, Signal)>);
+pub struct Interrupts {
+    signals: Vec<(Interrupt, Signal)>,
+    /// Heard and ignored: a write beyond `ulimit -f` (setrlimit(2)) then fails like any other, and does not end us.
+    _file_too_long: Signal,
+}
 
 impl Interrupts {
     /// Installs the handlers. A SIGHUP that was ignored when devloop began stays ignored, as `nohup` wants.
@@ -19,12 +23,13 @@ impl Interrupts {
         if !is_hangup_ignored {
             signals.push((Interrupt::Hup, signal(SignalKind::hangup())?));
         }
-        Ok(Self(signals))
+        let file_too_long = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
+        Ok(Self { signals, _file_too_long: file_too_long })
     }
 
     /// Tells the loop of each signal.
     pub fn listen(self, facts: &FactSender, tasks: &mut JoinSet<()>) {
-        for (interrupt, mut signal) in self.0 {
+        for (interrupt, mut signal) in self.signals {
             let facts = facts.clone();
             tasks.spawn_local(async move {
                 while signal.recv().await.is_some() {

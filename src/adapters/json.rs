@@ -23,13 +23,14 @@ pub fn object(text: &str) -> Result<BTreeMap<StateKey, Value>, String> {
     Err(format!("expected a JSON object, found {found}"))
 }
 
-/// What a general reader makes of bytes, for tests of a reader of our own: nothing where they are no JSON, and the text
-/// where they are `{"value": text}` alone.
+/// What a general reader makes of bytes, for tests of a reader of our own: the text where they are `{"value": text}`
+/// alone, and nothing where they are any other JSON.
 #[cfg(test)]
-pub(super) fn text_of_value(bytes: &[u8]) -> Option<Option<String>> {
-    let Json::Object(fields) = serde_json::from_slice(bytes).ok()? else { return Some(None) };
+pub(super) fn text_of_value(bytes: &[u8]) -> Result<Option<String>, String> {
+    let found = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let Json::Object(fields) = found else { return Ok(None) };
     let text = fields.get("value").and_then(Json::as_str);
-    Some(text.filter(|_| fields.len() == 1).map(str::to_owned))
+    Ok(text.filter(|_| fields.len() == 1).map(str::to_owned))
 }
 
 fn from_json(value: Json) -> Value {

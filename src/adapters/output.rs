@@ -117,6 +117,8 @@ pub enum Heard {
     },
     /// The pattern with this index matched at least once since it was last told.
     PatternMatched(usize),
+    /// There was more to capture than [`CAPTURE_MAX`]; once.
+    CaptureOverflowed,
 }
 
 /// The answer to [`Output::drain`].

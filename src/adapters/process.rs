@@ -218,6 +218,8 @@ fn heard(life: Life, roles: Vec<ProbeRole>) -> Box<dyn Fn(Heard) + Send> {
         Heard::Captured { state_key, value } => {
             life.tell_found(ProcessFact::Captured { key: StateKey::new(state_key), value });
         }
+        // Nothing of a process is captured whole.
+        Heard::CaptureOverflowed => {}
         Heard::PatternMatched(index) => {
             if let Some(role) = roles.get(index) {
                 life.tell_found(ProcessFact::LineMatched(*role));

@@ -172,7 +172,7 @@ mod tests {
         symlink(&elsewhere, temp.path().join("logs")).unwrap();
         let error = create(temp.path()).unwrap_err();
         assert!(error.to_string().contains("cannot write a session log in '"), "{error}");
-        assert!(error.source().is_some());
+        assert!(error.to_string().ends_with(&format!("': {}", error.source)), "{error}");
         assert!(names(&elsewhere).is_empty());
 
         let file = temp.path().join("file");

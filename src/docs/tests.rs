@@ -300,7 +300,7 @@ fn promises_are_numbered_without_a_gap_and_are_one_sentence() {
 
 #[test]
 fn code_blocks_say_what_they_are() {
-    let known = ["toml", "toml,fragment", "console", "text", "sh", "js", "python", "rust"];
+    let known = ["toml", "toml,fragment", "console", "text", "sh", "js", "html", "python", "rust"];
     for topic in TOPICS {
         let mut fences = topic.text.lines().filter_map(|line| line.strip_prefix("```"));
         while let Some(kind) = fences.next() {

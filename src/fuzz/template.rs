@@ -1,5 +1,6 @@
 //! Fuzz target `template`: values are put in once, as they are, and never too much of them.
 
+use devloop_core::names::StateKey;
 use devloop_core::template::{RENDERED_BYTES_MAX, Template, is_key};
 use devloop_core::value::Value;
 use std::cell::RefCell;
@@ -23,7 +24,7 @@ fn check(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes).replace(MARK, "");
     let template = Template::parse(&source);
     assert_eq!(template.source(), source);
-    let keys: BTreeSet<&str> = template.keys().map(|key| key.as_str()).collect();
+    let keys: BTreeSet<&str> = template.keys().map(StateKey::as_str).collect();
     assert!(keys.iter().all(|key| is_key(key) && source.contains(key)), "{keys:?}");
     let Some(marked) = rendered(&template, MARK) else {
         assert!(source.len() > RENDERED_BYTES_MAX / 2, "{} bytes became too many", source.len());
@@ -48,10 +49,10 @@ fn check(bytes: &[u8]) {
     });
     let missing = missing.unwrap();
     assert_eq!(missing.text, marked.replace(MARK, ""));
-    assert!(missing.missing.iter().map(|key| key.as_str()).eq(keys.iter().copied()));
+    assert!(missing.missing.iter().map(StateKey::as_str).eq(keys.iter().copied()));
     for key in asked.into_inner() {
-        let is_beginning = |whole: &&str| **whole == key || whole.starts_with(&format!("{key}."));
-        assert!(keys.iter().any(|whole| is_beginning(&whole)), "{key} was looked up");
+        let is_beginning = |whole: &&str| *whole == key || whole.starts_with(&format!("{key}."));
+        assert!(keys.iter().any(is_beginning), "{key} was looked up");
     }
 }
 

@@ -80,7 +80,7 @@ restart_delay_ms = 1
 }
 
 #[test]
-fn a_keeper_that_somebody_stops_still_hears_the_end_of_devloop() {
+fn a_guardian_and_a_keeper_that_somebody_stops_still_hear_the_end_of_devloop() {
     let project = project(
         r#"
 [process.tree]
@@ -91,9 +91,14 @@ command = ["PUPPET", "daemon", "daemon.pid", "append-pid", "pids", "hang"]
     let child: u32 = wait::lines(&project.path("pids"), 1)[0].parse().unwrap();
     let daemon = wait::pid(&project.path("daemon.pid"));
     let keeper = parent(child);
+    let guardian = parent(keeper);
     stray::signal(keeper, Signal::STOP).unwrap();
+    stray::signal(guardian, Signal::STOP).unwrap();
+    // Devloop is given the time to see it: a change that is answered comes after.
+    stray::signal(child, Signal::KILL).unwrap();
+    session.wait_for("process tree exited with");
     stray::signal(session.pid(), Signal::KILL).unwrap();
-    [child, daemon, keeper].into_iter().for_each(wait::gone);
+    [child, daemon, keeper, guardian].into_iter().for_each(wait::gone);
     assert!(!session.wait().success());
     wait::nothing_left(&project.root());
 }

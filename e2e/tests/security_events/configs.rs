@@ -13,7 +13,7 @@ fn with_event(keys: &str) -> Project {
 
 fn told(output: &Output) -> String {
     let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    String::from_utf8(text).unwrap()
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Refused by `validate` and by `run`, in these words.
@@ -29,11 +29,12 @@ fn assert_refused(keys: &str, words: &str) {
 /// Findings of `audit` of this kind, as its exit code tells.
 fn audit_finds(kind: &str, keys: &str) -> bool {
     let output = with_event(keys).call(&["audit", "--deny", kind]);
-    let code = output.status.code().unwrap();
-    assert!(code < 2, "{}", told(&output));
-    code == 1
+    let code = output.status.code();
+    assert!(code == Some(0) || code == Some(1), "{}", told(&output));
+    code == Some(1)
 }
 
+// promise: event.check.2
 #[test]
 fn h35_no_event_writes_what_is_devloops_own() {
     for key in ["root", "last_workflow", "last_changed_files", "artifact.site.path"] {
@@ -53,6 +54,7 @@ fn v2_audit_points_at_values_that_could_be_options_and_the_example_quotes_and_en
     assert!(docs.contains("grep -F -- \"$slug\""), "{docs}");
 }
 
+// promise: event.check.1
 #[test]
 fn audit_points_at_values_that_a_shell_would_read_and_at_patterns_that_search_and_at_none() {
     let finds = |kind: &str, pattern: &str| audit_finds(kind, &format!("state_key = \"e\"\n{pattern}"));

@@ -94,6 +94,7 @@ fn h25_a_flood_of_connections_is_held_at_the_cap() {
     assert!(is_taken, "who has a place keeps it");
 }
 
+// promise: event.flood.1
 #[test]
 fn h36_a_flood_of_values_grows_no_memory_and_does_not_delay_the_end() {
     let mut posting = Posting::start(programs!());

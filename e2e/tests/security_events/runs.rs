@@ -73,6 +73,7 @@ steps = [{ action = "log", style = "boxed", message = "{{boxed}}" }]
     assert_eq!(lines[at..at + 3], [format!("┌{edge}┐"), format!("│ {shown} │"), format!("└{edge}┘")]);
 }
 
+// promise: event.loop.1
 #[test]
 fn v15_a_workflow_that_posts_to_its_own_event_is_named_once_and_slowed_down() {
     let config = r#"
@@ -97,6 +98,7 @@ command = ["sh", "-c", "date +%s%N | 'DEVLOOP' post spin -"]
     posting.session.wait_for("slug is mine");
 }
 
+// promise: event.snapshot.1
 #[test]
 fn v16_a_run_keeps_the_values_it_began_with_and_a_later_one_has_a_run_of_its_own() {
     let posting = Posting::with(

@@ -43,6 +43,7 @@ fn v3_a_value_that_looks_like_a_template_stays_text_at_any_depth() {
     assert_eq!(posting.state_of("copy"), posting.state_of("any"));
 }
 
+// promise: event.value.1
 #[test]
 fn v6_controls_are_data_and_more_than_8_kib_is_400() {
     let value = "\0\u{1}\u{7f}\u{9b}";
@@ -70,6 +71,7 @@ fn v8_characters_that_reorder_or_hide_text_are_shown_escaped() {
     assert!(line.contains(r"copied a\u{202e}b\u{200b}c\u{2066}d\u{1b}[31me end"), "{line}");
 }
 
+// promise: event.value.1
 #[test]
 fn v11_the_whole_value_must_match_its_pattern() {
     let posting = Posting::start(programs!());
@@ -80,6 +82,7 @@ fn v11_the_whole_value_must_match_its_pattern() {
     assert_eq!(posting.session.count("running workflow"), 0);
 }
 
+// promise: event.same.1, event.first.1
 #[test]
 fn v17_the_first_post_of_a_session_runs_and_the_same_value_again_does_not() {
     let mut posting = Posting::start(programs!());
@@ -95,6 +98,7 @@ fn v17_the_first_post_of_a_session_runs_and_the_same_value_again_does_not() {
     again.session.wait_for("slug is other");
 }
 
+// promise: event.save.1
 #[test]
 fn v18_a_value_that_could_not_be_saved_is_500_undone_and_a_retry_runs_its_workflow() {
     let posting = Posting::start(programs!());

@@ -40,9 +40,24 @@ impl Child {
         // Sending is the last thing that can fail, so a launch that failed here never runs.
         let stream = UnixStream::from_std(stream)?;
         let sent = parcel::send(stream.as_fd(), payload, ends)?;
+        Ok(Self::holding(stream, &payload[sent..]))
+    }
+
+    /// Hands the launch over to a keeper that nobody replaces. Where it could not be made, it has said why and takes
+    /// nothing; what it said is the next report.
+    pub(super) fn begin_at_last(stream: StdStream, payload: &[u8], ends: &[BorrowedFd<'_>]) -> io::Result<Self> {
+        let stream = UnixStream::from_std(stream)?;
+        let sent = match parcel::send(stream.as_fd(), payload, ends) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => payload.len(),
+            sent => sent?,
+        };
+        Ok(Self::holding(stream, &payload[sent..]))
+    }
+
+    fn holding(stream: UnixStream, unsent: &[u8]) -> Self {
         let link = Arc::new(Link { stream, unsent: Mutex::default(), has_unsent: Notify::new() });
-        link.send(&payload[sent..]);
-        Ok(Self { link, incoming: [0; REPORT_LEN], filled: 0 })
+        link.send(unsent);
+        Self { link, incoming: [0; REPORT_LEN], filled: 0 }
     }
 
     /// The next report, in the order of [`Report`]. `None` when there are no more: after [`Report::Gone`] and

@@ -186,7 +186,10 @@ impl Child {
         {
             let fits = count.min(CAPTURE_MAX - captured.len());
             captured.extend_from_slice(&buffer[..fits]);
-            self.overflowed |= fits < count;
+            if fits < count && !self.overflowed {
+                self.overflowed = true;
+                (self.heard)(Heard::CaptureOverflowed);
+            }
         }
         self.advance(side, Next::Bytes(&buffer[..count]), sinks);
         let now = Instant::now();

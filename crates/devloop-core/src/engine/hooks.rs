@@ -5,7 +5,7 @@
 
 use super::turn::Turn;
 use crate::effect::{Effect, Errand};
-use crate::fact::{Captured, HookOutcome};
+use crate::fact::{CaptureFailure, Captured, HookOutcome};
 use crate::moment::Moment;
 use crate::names::{HookName, StateKey, StateVersion, TaskId};
 use crate::notice::StepFailure;
@@ -204,6 +204,10 @@ fn judge(turn: &mut Turn, hook: HookName, plan: &HookPlan, outcome: HookOutcome)
         HookOutcome::StartFailed(failure) => return Err(StepFailure::HookStartFailed { hook, failure }),
         HookOutcome::Exited { status, captured } => (status, captured),
     };
+    if let Captured::Unusable(failure @ CaptureFailure::TooLong { .. }) = captured {
+        // That is why it was ended, whatever its status says.
+        return Err(StepFailure::CaptureUnusable { hook, failure });
+    }
     if !status.is_success() {
         return Err(StepFailure::HookFailed { hook, status });
     }

@@ -63,6 +63,13 @@ fn is_harmless(text: &str, colours: bool) -> bool {
     true
 }
 
+/// Text that is harmless, without its colours.
+fn without_colours(text: &str) -> String {
+    let mut pieces = text.split("\x1b[");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |plain, piece| plain + piece.split_once('m').unwrap().1)
+}
+
 fn shown(line: &[u8], look: Look) -> String {
     let mut out = Vec::new();
     show(line, look, &mut out);
@@ -86,6 +93,9 @@ fn check(bytes: &[u8]) {
             assert!(is_harmless(&text, look.colours), "{look:?}: {text:?}");
         }
         let plain = shown(line, LOOKS[0]);
+        for look in LOOKS {
+            assert_eq!(without_colours(&shown(line, look)), plain, "{look:?}");
+        }
         assert!(is_printable(plain.as_bytes()));
         assert_eq!(shown(plain.as_bytes(), LOOKS[0]), plain, "what was filtered stays as it is");
         assert!(!words(line).contains(|letter: char| letter.is_control() && letter != '\t'));
