@@ -170,6 +170,26 @@ readiness = { kind = "http", url = "http://127.0.0.1:${PORT}/$$health" }
 
 // promise: process.env.4
 #[test]
+fn a_variable_of_a_probe_that_is_not_set_is_named_by_the_wait() {
+    let project = project(
+        r#"
+startup_workflows = ["go"]
+[process.web]
+command = ["PUPPET", "hang"]
+readiness = { kind = "http", url = "http://127.0.0.1:$NOT_SET_PORT/", timeout_ms = 300 }
+[workflow.go]
+steps = [{ action = "wait_for_process", process = "web" }]
+"#,
+    );
+    let mut session = project.run();
+    let line = session.wait_for("workflow failed; continuing runtime in degraded mode");
+    assert!(line.contains("readiness.url") && line.contains("NOT_SET_PORT"), "{line}");
+    assert!(session.told().contains("warning: `process.web.readiness.url` uses $NOT_SET_PORT"), "{}", session.told());
+    assert!(session.stop().success());
+}
+
+// promise: process.env.4
+#[test]
 fn a_variable_that_is_not_set_is_a_warning_first_and_an_error_when_the_item_starts() {
     let project = project(
         r#"

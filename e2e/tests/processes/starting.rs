@@ -221,6 +221,33 @@ restart_delay_max_ms = 40
     session.wait_for_stdout("it is whole");
 }
 
+#[test]
+fn a_restart_whose_program_is_gone_fails_the_workflow_and_the_next_one_works() {
+    let project = project(
+        r#"
+[watch.go]
+paths = ["go"]
+[process.tool]
+command = ["bin/tool"]
+[workflow.go]
+steps = [{ action = "restart_process", process = "tool" }, { action = "log", message = "restarted" }]
+"#,
+    );
+    project.file("bin/tool", "#!/bin/sh\necho up\nexec sleep 1000\n");
+    permit(&project.path("bin/tool"), 0o755);
+    let mut session = project.run_watching();
+    session.wait_for_stdout("[tool tool] up");
+    std::fs::rename(project.path("bin/tool"), project.path("bin/away")).unwrap();
+    project.file("go", "1");
+    let line = session.wait_for("workflow failed; continuing runtime in degraded mode");
+    assert!(line.contains("'tool'") && line.contains("No such file or directory"), "{line}");
+    std::fs::rename(project.path("bin/away"), project.path("bin/tool")).unwrap();
+    project.file("go", "2");
+    session.wait_for("restarted");
+    session.wait_for_count("started process tool", 2);
+    assert!(session.stop().success());
+}
+
 fn permit(path: &std::path::Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }

@@ -56,6 +56,18 @@ fn v2_audit_points_at_values_that_could_be_options_and_the_example_quotes_and_en
 
 // promise: event.check.1
 #[test]
+fn audit_points_at_values_that_a_shell_would_read_and_at_patterns_that_search_and_at_none() {
+    let finds = |kind: &str, pattern: &str| audit_finds(kind, &format!("state_key = \"e\"\n{pattern}"));
+    for pattern in ["", "pattern = '^[a-z;]{1,9}$'", "pattern = '^a.b$'", "pattern = 'x'\nmatch = 'search'"] {
+        assert!(finds("shell-metacharacters", pattern), "{pattern}");
+    }
+    assert!(!finds("shell-metacharacters", "pattern = '^[a-z0-9-]{1,64}$'"));
+    assert!(finds("search-pattern", "pattern = 'x'\nmatch = 'search'"));
+    assert!(!finds("search-pattern", "pattern = '^x$'"));
+    assert!(finds("unconstrained-input", "") && !finds("unconstrained-input", "pattern = '^x$'"));
+}
+
+#[test]
 fn v10_a_pattern_is_anchored_at_both_ends_or_says_that_it_searches() {
     let open =
         ["posts/[a-z]+", "^posts/[a-z]+", "posts/[a-z]+$", "^a|b$", "(?m)^a$", "^(a$)?", "(^a)?b$", "[^]a$", "^a\\$"];

@@ -53,13 +53,13 @@ fn changes_during_a_save_go_into_one_next_write() {
     let mut bench = Bench::begun(plan);
     bench.started("tunnel", 1);
     bench.wait_ms(1000);
-    let saves = |bench: &mut Bench, fact: Fact| -> Vec<(StateVersion, Option<Value>)> {
+    let written = |bench: &mut Bench, fact: Fact| -> Vec<(StateVersion, Option<Value>)> {
         let effects = bench.engine.step(bench.now, fact);
-        let saved = effects.into_iter().filter_map(|effect| match effect {
+        let found = effects.into_iter().filter_map(|effect| match effect {
             Effect::SaveState { version, values, .. } => Some((version, values.get("url").cloned())),
             _ => None,
         });
-        saved.collect()
+        found.collect()
     };
     let captured = |text: &str| {
         let fact = ProcessFact::Captured { key: "url".into(), value: text.to_owned() };
@@ -67,15 +67,15 @@ fn changes_during_a_save_go_into_one_next_write() {
     };
     let mut saved = Vec::new();
     for number in 0..100 {
-        saved.extend(saves(&mut bench, captured(&format!("https://{number}"))));
+        saved.extend(written(&mut bench, captured(&format!("https://{number}"))));
         bench.now = bench.now + Duration::from_micros(10);
     }
     while let Some(at) = bench.engine.next_deadline().filter(|_| saved.is_empty()) {
         bench.now = at;
-        saved.extend(saves(&mut bench, Fact::DeadlineReached));
+        saved.extend(written(&mut bench, Fact::DeadlineReached));
     }
     let (first, _) = saved[0].clone();
-    let next = saves(&mut bench, Fact::StateSaved(first));
+    let next = written(&mut bench, Fact::StateSaved(first));
     let last = saved.iter().chain(&next).next_back().unwrap();
     assert_eq!(last.1, Some(Value::from("https://99")));
     assert!(saved.len() == 1 && next.len() <= 1, "{} writes, then {}", saved.len(), next.len());
