@@ -85,9 +85,7 @@ fn list() -> String {
         .filter_map(|name| name.strip_suffix(".md").map(str::to_owned))
         .collect();
     names.sort();
-    let items = names
-        .iter()
-        .map(|name| format!("<li><a href=\"/posts/{name}\">{name}</a></li>"));
+    let items = names.iter().map(|name| format!("<li><a href=\"/posts/{name}\">{name}</a></li>"));
     format!("<h1>Posts</h1><ul>{}</ul>", items.collect::<String>())
 }
 
@@ -100,15 +98,10 @@ fn page(body: &str) -> String {
 
 /// Headings and paragraphs.
 fn html(text: &str) -> String {
-    let text = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace("\r\n", "\n");
-    let blocks = text
-        .split("\n\n")
-        .map(|block| match block.strip_prefix("# ") {
-            Some(title) => format!("<h1>{}</h1>\n", title.trim()),
-            None => format!("<p>{}</p>\n", block.trim()),
-        });
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace("\r\n", "\n");
+    let blocks = text.split("\n\n").map(|block| match block.strip_prefix("# ") {
+        Some(title) => format!("<h1>{}</h1>\n", title.trim()),
+        None => format!("<p>{}</p>\n", block.trim()),
+    });
     blocks.collect()
 }
