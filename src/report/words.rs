@@ -3,11 +3,12 @@
 use super::escape::one_line;
 use super::failures::{place, process_start, span, step};
 use devloop_core::fact::Interrupt;
-use devloop_core::names::ProcessName;
+use devloop_core::names::{ProcessName, WorkflowName};
 use devloop_core::notice::Notice;
 use devloop_core::plan::Plan;
 use devloop_core::plan::probe::ProbeKind;
 use devloop_core::plan::words::Words;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The message of a notice, as one line.
@@ -15,59 +16,15 @@ pub fn of(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> S
     one_line(&raw(notice, plan, resolve))
 }
 
+/// What scripts wait for: `started process NAME`, `stopped process NAME`, `process NAME exited with`, `guardian failed to
+/// start process 'NAME'`, `workflow failed; continuing runtime in degraded mode`.
 fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> String {
     match notice {
-        Notice::ProcessStarted { .. }
-        | Notice::ProcessStopped { .. }
-        | Notice::ProcessExited { .. }
-        | Notice::ProcessStartFailed { .. }
-        | Notice::ProcessHeldBack { .. }
-        | Notice::ProcessReady { .. }
-        | Notice::ProcessNotReady { .. }
-        | Notice::ProcessUnwell { .. }
-        | Notice::WaitingForStop { .. }
-        | Notice::ProcessKilled { .. }
-        | Notice::ProcessStuck { .. } => process(notice, plan, resolve),
-        Notice::WorkflowBegan { .. }
-        | Notice::WorkflowFailed { .. }
-        | Notice::WorkflowCancelled { .. }
-        | Notice::WorkflowSkipped { .. }
-        | Notice::WorkflowFinished { .. }
-        | Notice::WorkflowRepeats { .. }
-        | Notice::Message { .. }
-        | Notice::TemplateKeyMissing { .. } => workflow(notice),
-        Notice::ObserverFailed { hook, failure } => {
-            format!(
-                "observed hook '{hook}' failed: {}; devloop keeps asking, and says so again when it fails in another way",
-                step(failure)
-            )
-        }
-        Notice::ObserverRecovered { hook } => format!("observed hook '{hook}' works again"),
-        Notice::EventLoop { event, workflow } => format!(
-            "workflow {workflow} runs itself: what it starts posts to event '{event}' again and again; such runs are now \
-             at most one a second"
-        ),
-        Notice::StateSaveFailed { error } => {
-            format!("the state file cannot be written: {error}; devloop goes on and tries again")
-        }
-        Notice::StateSaveRecovered => "the state file can be written again".to_owned(),
-        Notice::InterruptReceived { interrupt } => interrupted(*interrupt).to_owned(),
-        Notice::KillRequested => "asked a second time: everything is killed".to_owned(),
-        Notice::GuardianLost => "the guardian, which keeps all children, is gone: everything is stopped".to_owned(),
-    }
-}
-
-fn process(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> String {
-    match notice {
-        // Fixed: `started process NAME`.
         Notice::ProcessStarted { process, pid } => format!("started process {process} (pid {pid})"),
-        // Fixed: `stopped process NAME`.
         Notice::ProcessStopped { process } => format!("stopped process {process}"),
-        // Fixed: `process NAME exited with`.
         Notice::ProcessExited { process, status, again_in } => {
             format!("process {process} exited with {status}{}", again("starting it again", *again_in))
         }
-        // Fixed: `guardian failed to start process 'NAME'`, `process 'NAME' cannot start: address A is already in use`.
         Notice::ProcessStartFailed { process, failure, again_in } => {
             format!("{}{}", process_start(process.as_str(), failure), again("trying again", *again_in))
         }
@@ -75,37 +32,16 @@ fn process(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> 
             format!("process {process} is not started, since what it depends on failed: {}", step(cause))
         }
         Notice::ProcessReady { process } => ready(process, plan, resolve),
-        Notice::ProcessNotReady { process, within, last } => {
-            let last = last.as_ref().map_or(String::new(), |last| format!(" (its last answer: {last})"));
-            format!("process {process} is not ready after {}{last}; devloop keeps asking", span(*within))
-        }
-        Notice::ProcessUnwell { process, reason, is_restarted } => {
-            let then = if *is_restarted { "; restarting it" } else { "; its restart policy leaves it as it is" };
-            format!("process {process} is not well: {reason}{then}")
-        }
-        Notice::WaitingForStop { processes } => {
-            let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
-            format!("waiting for {} to end", names.join(", "))
-        }
+        Notice::ProcessNotReady { process, within, last } => not_ready(process, *within, last.as_deref()),
+        Notice::ProcessUnwell { process, reason, is_restarted } => unwell(process, reason, *is_restarted),
+        Notice::WaitingForStop { processes } => waiting(processes),
         Notice::ProcessKilled { process, after } => {
             format!("process {process} did not end within {} and is killed", span(*after))
         }
         Notice::ProcessStuck { process, pid } => {
             format!("pid {pid} of process {process} survives SIGKILL; the system holds it")
         }
-        _ => String::new(),
-    }
-}
-
-fn workflow(notice: &Notice) -> String {
-    match notice {
-        // Fixed: `running workflow NAME`.
-        Notice::WorkflowBegan { workflow, changed_files } => match &**changed_files {
-            [] => format!("running workflow {workflow}"),
-            [file] => format!("running workflow {workflow} ({file})"),
-            [file, rest @ ..] => format!("running workflow {workflow} ({file} and {} more)", rest.len()),
-        },
-        // Fixed: `workflow failed; continuing runtime in degraded mode`.
+        Notice::WorkflowBegan { workflow, changed_files } => began(workflow, changed_files),
         Notice::WorkflowFailed { path, failure, .. } => {
             format!("workflow failed; continuing runtime in degraded mode: {}: {}", place(path), step(failure))
         }
@@ -119,11 +55,50 @@ fn workflow(notice: &Notice) -> String {
              steps writes this file, let the watch group `ignore` it, or write it only when its bytes change",
             span(*within)
         ),
+        Notice::EventLoop { event, workflow } => format!(
+            "workflow {workflow} runs itself: what it starts posts to event '{event}' again and again; such runs are now \
+             at most one a second"
+        ),
         Notice::Message { text, .. } => text.clone(),
         Notice::TemplateKeyMissing { workflow, key } => {
             format!("a template of workflow {workflow} names '{key}', which the state does not hold; it renders empty")
         }
-        _ => String::new(),
+        Notice::ObserverFailed { hook, failure } => format!(
+            "observed hook '{hook}' failed: {}; devloop keeps asking, and says so again when it fails in another way",
+            step(failure)
+        ),
+        Notice::ObserverRecovered { hook } => format!("observed hook '{hook}' works again"),
+        Notice::StateSaveFailed { error } => {
+            format!("the state file cannot be written: {error}; devloop goes on and tries again")
+        }
+        Notice::StateSaveRecovered => "the state file can be written again".to_owned(),
+        Notice::InterruptReceived { interrupt } => interrupted(*interrupt).to_owned(),
+        Notice::KillRequested => "asked a second time: everything is killed".to_owned(),
+        Notice::GuardianLost => "the guardian, which keeps all children, is gone: everything is stopped".to_owned(),
+    }
+}
+
+fn not_ready(process: &ProcessName, within: Duration, last: Option<&str>) -> String {
+    let last = last.map_or(String::new(), |last| format!(" (its last answer: {last})"));
+    format!("process {process} is not ready after {}{last}; devloop keeps asking", span(within))
+}
+
+fn unwell(process: &ProcessName, reason: &str, is_restarted: bool) -> String {
+    let then = if is_restarted { "; restarting it" } else { "; its restart policy leaves it as it is" };
+    format!("process {process} is not well: {reason}{then}")
+}
+
+fn waiting(processes: &[ProcessName]) -> String {
+    let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
+    format!("waiting for {} to end", names.join(", "))
+}
+
+/// Fixed: `running workflow NAME`.
+fn began(workflow: &WorkflowName, changed_files: &[Arc<str>]) -> String {
+    match changed_files {
+        [] => format!("running workflow {workflow}"),
+        [file] => format!("running workflow {workflow} ({file})"),
+        [file, rest @ ..] => format!("running workflow {workflow} ({file} and {} more)", rest.len()),
     }
 }
 
