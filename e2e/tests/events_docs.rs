@@ -40,7 +40,9 @@ fn block(heading: &str, language: &str) -> String {
 /// Whether a program is there; the continuous run installs all of them.
 fn is_there(program: &str) -> bool {
     let version = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    version.is_ok_and(|status| status.success())
+    let is_there = version.is_ok_and(|status| status.success());
+    assert!(is_there || std::env::var_os("CI").is_none(), "the continuous run has {program}");
+    is_there
 }
 
 fn project(command: &str) -> Project {
