@@ -5,6 +5,7 @@ mod config_file;
 mod docs;
 mod post;
 mod run;
+mod saved_config;
 mod validate;
 mod watched_paths;
 

@@ -1,6 +1,7 @@
 //! `devloop run`: puts a session together, runs it, takes it apart.
 
 use super::config_file::{self, Checked};
+use super::saved_config::SavedConfig;
 use super::{complain, stderr_colors, stdout_colors, watched_paths};
 use crate::adapters::environment::Environment;
 use crate::adapters::guardian::{self, Guardian};
@@ -9,6 +10,7 @@ use crate::adapters::interrupts::Interrupts;
 use crate::adapters::launch::Launcher;
 use crate::adapters::leftovers;
 use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions};
+use crate::adapters::plan_file::ReadPlan;
 use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
 use crate::adapters::watcher::OwnFiles;
@@ -42,8 +44,9 @@ const FLUSH_MAX: Duration = Duration::from_millis(450);
 const DISMISSAL_MAX: Duration = Duration::from_secs(1);
 
 pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
-    let Checked { plan, warnings, .. } = config_file::check(config)?;
-    complain(&warnings);
+    let checked = config_file::check(config)?;
+    complain(&checked.warnings);
+    let plan = Arc::new(checked.plan.clone());
     if let Err(error) = std::fs::read_dir(&plan.root) {
         return Err(cannot_begin(format!(
             "`root` names the folder {}, which cannot be read: {error}",
@@ -58,11 +61,11 @@ pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
         .build()
         .map_err(|error| cannot_begin(format!("the runtime cannot be started: {error}")))?;
     let local = LocalSet::new();
-    local.block_on(&runtime, session(Arc::new(plan), guardian))
+    local.block_on(&runtime, session(checked, plan, guardian))
 }
 
 /// Everything that is needed before the first thing is started or written, in that order.
-async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
+async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
     let interrupts = Interrupts::install(guardian::is_hangup_ignored())
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
@@ -89,7 +92,7 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
         }
         Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
     }
-    watched_paths::tell(&plan, &reporter);
+    watched_paths::tell(&plan, None, &reporter);
     let swept = leftovers::sweep(&plan.state_file);
     if swept > 0 {
         let told = format!("killed what an earlier session had left behind: {swept} processes");
@@ -101,7 +104,8 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
     };
     listeners.announce(&reporter);
     let launcher = Launcher::new(Rc::new(guardian), output, environment, listeners.access(), &plan.root);
-    let ending = live(&plan, &reporter, (launcher.clone(), listeners), opened, interrupts).await;
+    let config = (checked.absolute.clone(), SavedConfig::new(checked, Arc::clone(&plan), Arc::clone(&reporter)));
+    let ending = live((&plan, config), &reporter, (launcher.clone(), listeners), opened, interrupts).await;
     if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
         reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
     }
@@ -110,7 +114,7 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
 
 /// The session itself.
 async fn live(
-    plan: &Arc<Plan>,
+    (plan, (config, saved_config)): (&Arc<Plan>, (PathBuf, SavedConfig)),
     reporter: &Arc<Reporter>,
     (launcher, listeners): (Launcher, Listeners),
     (folder, values): (StateFolder, Values),
@@ -128,7 +132,8 @@ async fn live(
     let own_files = OwnFiles::of_state_file(&plan.state_file);
     let (plan, reporter) = (Arc::clone(plan), Arc::clone(reporter));
     let mut engine = Engine::new(Arc::clone(&plan), values, seed());
-    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners };
+    let config = (config, Arc::new(saved_config) as Arc<dyn ReadPlan>);
+    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, config };
     let mut adapters = Adapters::new(parts, facts, changes, tasks);
     let ending = driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await;
     adapters.let_answers_go().await;

@@ -14,6 +14,7 @@ mod hooks;
 mod intake;
 mod observers;
 mod processes;
+mod reload;
 mod repeats;
 mod runs;
 mod session;
@@ -22,23 +23,25 @@ mod turn;
 pub use self::batch::PATHS_MAX;
 pub use self::hooks::HOOK_GRACE;
 pub use self::intake::REQUESTS_MAX;
+pub use self::reload::{PLAN_QUIET, PLAN_QUIET_MAX};
 pub use self::runs::{LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 
 use self::changes::Changes;
 use self::drain::Drain;
 use self::hooks::Hooks;
-use self::intake::{Accepted, Intake, Posted};
+use self::intake::{Intake, Posted};
 use self::observers::Observers;
 use self::processes::Processes;
+use self::reload::Reload;
 use self::repeats::Repeats;
 use self::runs::{Lineage, Reach, Runs};
 use self::session::Session;
 use self::turn::Turn;
 use crate::effect::{Effect, Ending, Values, Verdict};
-use crate::fact::{Fact, Interrupt};
+use crate::fact::{Fact, Interrupt, LoadedPlan};
 use crate::moment::Moment;
 use crate::names::StateKey;
-use crate::notice::Notice;
+use crate::notice::{Follows, Notice};
 use crate::plan::Plan;
 use crate::value::Value;
 use crate::view::{Phase, View};
@@ -62,6 +65,7 @@ pub struct Engine {
     changes: Changes,
     repeats: Repeats,
     observers: Observers,
+    reload: Reload,
     drain: Option<Drain>,
     interrupts: u32,
     is_guardian_lost: bool,
@@ -82,6 +86,7 @@ impl Engine {
             changes: Changes::new(plan.debounce),
             repeats: Repeats::default(),
             observers: Observers::new(&plan),
+            reload: Reload::default(),
             drain: None,
             interrupts: 0,
             is_guardian_lost: false,
@@ -134,6 +139,8 @@ impl Engine {
                 self.intake.save_failed(&mut self.turn, version);
                 self.session_answered(notice);
             }
+            Fact::PlanTouched => self.reload.touched(self.turn.now),
+            Fact::PlanLoaded(loaded) => self.plan_loaded(loaded),
         }
     }
 
@@ -153,6 +160,35 @@ impl Engine {
         }
     }
 
+    /// A config that was saved while the session ends is nobody's.
+    fn plan_loaded(&mut self, loaded: LoadedPlan) {
+        if self.is_draining() {
+            return;
+        }
+        if let Some(plan) = self.reload.loaded(&mut self.turn, &self.plan, loaded) {
+            self.apply(plan);
+        }
+    }
+
+    /// Another plan holds from now on. What runs keeps the plan that it began with; what waits takes the new one.
+    fn apply(&mut self, plan: Arc<Plan>) {
+        let old = std::mem::replace(&mut self.plan, plan);
+        self.turn.ask(Effect::ApplyPlan(Arc::clone(&self.plan)));
+        let follows = self.processes.renew(&mut self.turn, &self.plan);
+        for mut change in reload::difference(&old, &self.plan) {
+            if let ("process", Some(name)) = (change.section, &change.name) {
+                change.follows = follows.get(&**name).copied().unwrap_or(Follows::Nothing);
+            }
+            self.turn.report(Notice::PlanChanged(change));
+        }
+        self.observers.renew(&mut self.turn, &mut self.hooks, &self.plan);
+        self.runs.renew(&self.plan);
+        let batch = self.changes.renew(&old, &self.plan);
+        let (runs, mut reach) = self.reach();
+        runs.want_batch(batch, Some(&old), &mut reach);
+        self.turn.stir();
+    }
+
     fn posted(&mut self, posted: Posted) {
         if self.is_draining() {
             let (request, verdict) = (posted.request, Verdict::ShuttingDown);
@@ -164,9 +200,10 @@ impl Engine {
 
     /// Admits runs for the values that the file holds by now, and only then says so.
     fn accept_posts(&mut self) {
-        for Accepted { request, holder, event, workflow } in self.intake.advance(&mut self.turn, &self.plan) {
+        for mut accepted in self.intake.advance(&mut self.turn) {
+            let (request, workflow) = (accepted.request, accepted.workflow.take());
             let (runs, mut reach) = self.reach();
-            let run = workflow.and_then(|workflow| runs.want_posted(&workflow, &event, &holder, &mut reach));
+            let run = workflow.and_then(|workflow| runs.want_posted(&workflow, accepted, &mut reach));
             self.turn.ask(Effect::AnswerRequest { request, verdict: Verdict::Accepted, run });
         }
     }
@@ -219,6 +256,9 @@ impl Engine {
         self.processes.expire(&mut self.turn);
         self.hooks.expire(&mut self.turn);
         self.observers.expire(&mut self.turn, &mut self.hooks);
+        if self.is_releasing() {
+            self.reload.expire(&mut self.turn);
+        }
         if self.is_releasing()
             && let Some(batch) = self.changes.release(now, &self.plan)
         {
@@ -228,7 +268,7 @@ impl Engine {
                 }
             }
             let (runs, mut reach) = self.reach();
-            runs.want_batch(batch, &mut reach);
+            runs.want_batch(batch, None, &mut reach);
         }
         if let Some(drain) = &mut self.drain {
             drain.expire(&mut self.turn, &self.processes);
@@ -289,6 +329,7 @@ impl Engine {
             self.runs.next_deadline(now, &self.processes),
             self.observers.next_deadline(),
             self.changes.next_deadline().filter(|_| self.is_releasing()),
+            self.reload.next_deadline().filter(|_| self.is_releasing()),
             self.turn.session.next_deadline(),
             self.drain.as_ref().map(Drain::next_deadline),
         ];

@@ -12,7 +12,7 @@ use super::inotify::{self, Event, Events, Inotify};
 use super::stamps::{Stamp, Status, wall_clock};
 use super::targets::is_below;
 use super::tree::{Look, Relative, Tree, join, name_of};
-use super::{Ears, Heard, Post, WatcherTrouble, polling};
+use super::{Ears, Heard, Post, WatcherTrouble, polling, wants_last_look};
 use devloop_core::fact::TouchKind;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::ReadFlags;
@@ -68,6 +68,9 @@ pub(super) fn run_with(post: Post, ended: &PipeReader, watches_max: usize) {
     native.begin();
     while native.wait(ended) {
         native.turn();
+    }
+    if wants_last_look(ended) {
+        native.last_look();
     }
 }
 
@@ -170,6 +173,21 @@ impl Native {
         self.hear();
         self.work();
         self.burst.1 = Instant::now();
+    }
+
+    /// Says all that changed until now, also what would be looked at later.
+    fn last_look(&mut self) {
+        let now = Instant::now();
+        self.linked.values_mut().for_each(|at| *at = now);
+        self.poll_at = now;
+        // A round that took long has left something in the queue.
+        let mut began = Instant::now();
+        self.hear();
+        while began.elapsed() > ROUND_TIME {
+            began = Instant::now();
+            self.hear();
+        }
+        self.work();
     }
 
     /// What a turn does with what was heard.

@@ -6,7 +6,7 @@
 use super::batch::Batch;
 use super::targets::Cover;
 use super::tree::{Eyes, Look, Relative, Seen, Tree};
-use super::{Heard, Post, WatcherTrouble};
+use super::{Heard, Post, WatcherTrouble, wants_last_look};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, PipeReader};
 use std::path::Path;
@@ -32,7 +32,11 @@ pub(super) fn run(post: Post, ended: &PipeReader) {
     tree.survey(&mut Closed, b"", Look::First, &mut batch);
     tell(&mut tree, &post.heard);
     (post.heard)(Heard::Began);
-    while is_quiet(ended, post.plan.watcher.poll_interval) {
+    loop {
+        let is_last = !is_quiet(ended, post.plan.watcher.poll_interval);
+        if is_last && !wants_last_look(ended) {
+            return;
+        }
         // A root that is away changes nothing; what is different when it is back counts then.
         if tree.root().is_dir() == is_gone {
             is_gone = !is_gone;
@@ -40,6 +44,9 @@ pub(super) fn run(post: Post, ended: &PipeReader) {
             let gone = WatcherTrouble::RootGone { root: root.clone() };
             let trouble = if is_gone { gone } else { WatcherTrouble::RootBack { root } };
             (post.heard)(Heard::Trouble(trouble));
+        }
+        if is_gone && is_last {
+            return;
         }
         if is_gone {
             continue;
@@ -50,6 +57,9 @@ pub(super) fn run(post: Post, ended: &PipeReader) {
             (post.heard)(Heard::Touched(touches));
         }
         tell(&mut tree, &post.heard);
+        if is_last {
+            return;
+        }
     }
 }
 

@@ -130,7 +130,7 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::StartProcess(name, life) => format!("start {name}{life}"),
         Effect::StopProcess(name, life) => format!("stop {name}{life}"),
         Effect::KillProcess(name, life) => format!("kill {name}{life}"),
-        Effect::StartHook { task, hook, errand } => {
+        Effect::StartHook { task, hook, errand, .. } => {
             format!("hook {hook} {task} for {} {:?}", errand.workflow, errand.changed_files)
         }
         Effect::StopHook(task) => format!("stop {task}"),

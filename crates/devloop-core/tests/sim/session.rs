@@ -60,6 +60,7 @@ impl Session {
         let until = Moment::ZERO + dice.millis(500, 15_000);
         plant(&mut world, &mut dice, until);
         plant_posts(&mut world, &mut dice.clone(), until, &plan);
+        plant_saves(&mut world, &mut Dice::new(!seed), until);
         let mut saved = Values::new();
         if dice.percent(30) {
             saved.insert("k0".into(), Value::from("old"));
@@ -134,6 +135,7 @@ impl Session {
                     return Ok(None);
                 }
                 self.checkers.rest(&self.view, self.world.file.as_ref())?;
+                self.checkers.follows_config(self.world.config())?;
                 if !is_resting {
                     return Err(format!("no rest: {:?}", self.view));
                 }
@@ -186,6 +188,9 @@ impl Session {
             self.protocol.effect(effect)?;
             self.world.perform(self.now, effect);
             self.is_over |= matches!(effect, Effect::EndSession(_));
+            if let (Effect::ApplyPlan(plan), Some(trace)) = (effect, &mut self.trace) {
+                trace.extend(told::plan(plan).into_iter().map(|line| format!("    {line}")));
+            }
         }
         let after = self.engine.view();
         let step = Step {
@@ -230,6 +235,22 @@ fn plant_posts(world: &mut World, dice: &mut Dice, until: Moment, plan: &Plan) {
         let pause = *dice.pick(&[1, 500, 20_000, 500_000]);
         for _ in 0..=dice.below(4) {
             world.plant_post(at);
+            at = at + Duration::from_micros(dice.roll() % pause);
+        }
+    }
+}
+
+/// Plants saves of the config in half of the sessions, some of them right after each other.
+fn plant_saves(world: &mut World, dice: &mut Dice, until: Moment) {
+    if dice.percent(50) {
+        return;
+    }
+    let span = until.as_micros();
+    for _ in 0..=dice.below(5) {
+        let mut at = Moment::from_micros(dice.roll() % span);
+        let pause = *dice.pick(&[1, 20_000, 80_000]);
+        for _ in 0..=dice.below(3) {
+            world.plant_save(at);
             at = at + Duration::from_micros(dice.roll() % pause);
         }
     }
