@@ -47,7 +47,7 @@ fn a_process_under_a_new_name_takes_over_the_address_of_the_old_one() {
     let port = wait::free_port();
     let serving = |name: &str| {
         format!(
-            "[process.{name}]\ncommand = [\"PUPPET\", \"serve\", \"127.0.0.1:{port}\", \"{name}\"]\n\
+            "[process.{name}]\ncommand = [\"PUPPET\", \"serve\", \"127.0.0.1:{port}\", \"{name}\", \"hang\"]\n\
              [process.{name}.readiness]\nkind = \"http\"\nurl = \"http://127.0.0.1:{port}/\"\n"
         )
     };
