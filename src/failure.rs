@@ -40,6 +40,11 @@ pub enum Failure {
         /// The nearest that exists.
         nearest: Option<&'static str>,
     },
+    /// `devloop man COMMAND` with a command that does not exist.
+    UnknownCommand {
+        /// What was asked for.
+        command: String,
+    },
     /// `devloop run` could not begin; the text says why and what to do.
     CannotBegin(String),
     /// The session ended because something failed; it has been told.
@@ -73,6 +78,7 @@ impl Failure {
             | Self::UnreadableConfig { .. }
             | Self::Rejected { .. }
             | Self::UnknownTopic { .. }
+            | Self::UnknownCommand { .. }
             | Self::CannotBegin(_)
             | Self::SessionFailed
             | Self::NotPosted { .. }
@@ -98,6 +104,9 @@ impl fmt::Display for Failure {
             }
             Self::UnknownTopic { topic, nearest: None } => {
                 write!(f, "there is no topic '{topic}'; `devloop docs` lists them")
+            }
+            Self::UnknownCommand { command } => {
+                write!(f, "there is no command '{command}'; `devloop --help` lists them")
             }
             Self::CannotBegin(why) => f.write_str(why),
             Self::SessionFailed => f.write_str("the session failed"),

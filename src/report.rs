@@ -2,12 +2,17 @@
 //!
 //! Absent on purpose: any wait. A line is handed to the output room, which writes it when the terminal can take it.
 
+pub mod argv;
 pub mod audit;
 pub mod boxed;
 pub mod diagnostics;
 pub mod escape;
 pub mod failures;
 pub mod filter;
+pub mod forecast;
+pub mod graph;
+pub mod outline;
+pub mod page;
 pub mod words;
 
 use devloop_core::notice::{Level, Notice};

@@ -9,7 +9,7 @@ use devloop_core::plan::Plan;
 use std::path::{Path, PathBuf};
 
 /// The name that is looked for.
-const FILE_NAME: &str = "devloop.toml";
+pub(super) const FILE_NAME: &str = "devloop.toml";
 
 /// A config that was read and is right.
 pub(super) struct Checked {
@@ -61,6 +61,13 @@ pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
         }
         Some(_) | None => Err(Failure::Rejected { path, errors }),
     }
+}
+
+/// The plan of the config that is found from the working folder, if it is right. Says nothing.
+pub(super) fn quietly() -> Option<Plan> {
+    let path = std::env::current_dir().ok()?.join(find(&std::env::current_dir().ok()?)?);
+    let place = Place { folder: path.parent()?.to_path_buf() };
+    devloop_config::load(&read(&path).ok()?, &place).plan
 }
 
 /// The config of a folder, or of the nearest folder above it; messages show the first by its name alone.
