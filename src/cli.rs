@@ -7,13 +7,17 @@ mod docs;
 mod grammar;
 mod graph;
 mod init;
+mod living;
 mod man;
 mod plan;
 mod post;
 mod run;
 mod schema;
+mod state;
+mod status;
 mod validate;
 mod watched_paths;
+mod watching;
 
 use crate::env_vars;
 use crate::failure::Failure;
@@ -73,6 +77,16 @@ fn dispatch(matches: &ArgMatches) -> (&'static str, Result<(), Failure>) {
         Some(("post", matches)) => {
             let [name, value] = ["name", "value"].map(|name| text(matches, name).unwrap_or_default());
             ("devloop post failed", post::main(&name, &value))
+        }
+        Some(("status", matches)) => {
+            let asked = status::Asked { is_json: matches.get_flag("json"), watches: matches.get_flag("watch") };
+            ("devloop status failed", status::main(config_path(matches), asked))
+        }
+        Some(("state", matches)) => {
+            let key = text(matches, "key");
+            let (is_json, watches) = (matches.get_flag("json"), matches.get_flag("watch"));
+            let asked = state::Asked { key: key.as_deref(), is_json, watches };
+            ("devloop state failed", state::main(config_path(matches), asked))
         }
         Some(("init", matches)) => ("devloop init failed", init::main(matches.get_flag("print"))),
         Some(("schema", _)) => ("devloop schema failed", schema::main()),

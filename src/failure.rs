@@ -40,6 +40,11 @@ pub enum Failure {
         /// The nearest that exists.
         nearest: Option<&'static str>,
     },
+    /// No session of this config runs.
+    NoSession {
+        /// The state file that it would hold.
+        state_file: PathBuf,
+    },
     /// `devloop man COMMAND` with a command that does not exist.
     UnknownCommand {
         /// What was asked for.
@@ -79,6 +84,7 @@ impl Failure {
             | Self::Rejected { .. }
             | Self::UnknownTopic { .. }
             | Self::UnknownCommand { .. }
+            | Self::NoSession { .. }
             | Self::CannotBegin(_)
             | Self::SessionFailed
             | Self::NotPosted { .. }
@@ -105,6 +111,11 @@ impl fmt::Display for Failure {
             Self::UnknownTopic { topic, nearest: None } => {
                 write!(f, "there is no topic '{topic}'; `devloop docs` lists them")
             }
+            Self::NoSession { state_file } => write!(
+                f,
+                "no session runs that holds {}; `devloop run` starts one",
+                state_file.display()
+            ),
             Self::UnknownCommand { command } => {
                 write!(f, "there is no command '{command}'; `devloop --help` lists them")
             }

@@ -80,7 +80,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("notify", &["src/adapters/watcher"]),
     ("libc", &["src/adapters/guardian"]),
     ("memchr", &["src/adapters/output"]),
-    ("unicode_width", &["src/report/boxed.rs", "src/report/page.rs", "src/docs"]),
+    ("unicode_width", &["src/report/boxed.rs", "src/report/columns.rs", "src/report/page.rs", "src/docs"]),
     ("clap", &["src/cli"]),
     ("clap_complete", &["src/cli"]),
     ("clap_mangen", &["src/cli/man.rs"]),

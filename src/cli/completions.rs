@@ -40,6 +40,16 @@ pub(super) fn events() -> Vec<CompletionCandidate> {
     names(|plan| plan.events.keys().map(ToString::to_string).collect())
 }
 
+/// Keys that the config's items write.
+pub(super) fn state_keys() -> Vec<CompletionCandidate> {
+    names(|plan| {
+        let events = plan.events.values().map(|event| event.state_key.to_string());
+        let rules = plan.processes.values().flat_map(|it| it.output.rules.iter().map(|rule| rule.state_key.to_string()));
+        let own = devloop_core::plan::RESERVED_KEYS.iter().map(|&key| key.to_owned());
+        events.chain(rules).chain(own).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    })
+}
+
 /// Names of the config that is found from the working folder; none where there is none, or where it is wrong.
 fn names(of: impl Fn(&Plan) -> Vec<String>) -> Vec<CompletionCandidate> {
     let plan = config_file::quietly();

@@ -49,6 +49,8 @@ pub fn command() -> Command {
                 .arg(config())
                 .after_help("Example:\n  devloop validate && devloop run"),
         )
+        .subcommand(status_command())
+        .subcommand(state_command())
         .subcommand(plan_command())
         .subcommand(graph_command())
         .subcommand(audit_command())
@@ -93,6 +95,38 @@ fn config() -> Arg {
         .help("The config file [default: devloop.toml here, else in the nearest folder above]")
 }
 
+fn status_command() -> Command {
+    Command::new("status")
+        .about("Shows what the running session of this config is doing; exits with 1 when none runs")
+        .arg(json())
+        .arg(watch())
+        .arg(config())
+        .after_help("Examples:\n  devloop status\n  devloop status --json | jq .processes.server.state")
+}
+
+fn state_command() -> Command {
+    Command::new("state")
+        .about("Shows the session state, or one value of it")
+        .arg(
+            Arg::new("key")
+                .value_name("KEY")
+                .add(ArgValueCandidates::new(completions::state_keys))
+                .help("A key, or a path into nested values, as in templates [default: all keys]"),
+        )
+        .arg(json())
+        .arg(watch())
+        .arg(config())
+        .after_help("Examples:\n  devloop state\n  devloop state tunnel_url")
+}
+
+fn json() -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON, for programs")
+}
+
+fn watch() -> Arg {
+    Arg::new("watch").long("watch").short('w').action(ArgAction::SetTrue).help("Shows it again whenever it changes")
+}
+
 fn plan_command() -> Command {
     Command::new("plan")
         .about("Shows what a change of these paths would run; starts nothing")
@@ -128,7 +162,7 @@ fn audit_command() -> Command {
     let kinds = Kind::NAMES.map(|(name, _)| name);
     Command::new("audit")
         .about("Shows what each input from outside can start, and how far its values are held; starts nothing")
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON, for programs"))
+        .arg(json())
         .arg(
             Arg::new("deny")
                 .long("deny")
