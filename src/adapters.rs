@@ -93,7 +93,13 @@ impl Adapters {
     pub fn new(parts: Parts, facts: FactSender, changes: ChangeSender, mut tasks: JoinSet<()>) -> Self {
         let Parts { plan, reporter, launcher, session_file, own_files, listeners, session } = parts;
         let file = StatusFile::start(&plan.state_file)
-            .inspect_err(|error| reporter.line("status", Level::Warn, &format!("`devloop status` will not know of this session: {error}")))
+            .inspect_err(|error| {
+                reporter.line(
+                    "status",
+                    Level::Warn,
+                    &format!("`devloop status` will not know of this session: {error}"),
+                )
+            })
             .ok();
         let status = Status { session: Arc::new(session), chronicle: Chronicle::default(), file, is_stale: true };
         let (guardian, told) = (launcher.clone(), facts.clone());

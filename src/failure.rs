@@ -111,11 +111,9 @@ impl fmt::Display for Failure {
             Self::UnknownTopic { topic, nearest: None } => {
                 write!(f, "there is no topic '{topic}'; `devloop docs` lists them")
             }
-            Self::NoSession { state_file } => write!(
-                f,
-                "no session runs that holds {}; `devloop run` starts one",
-                state_file.display()
-            ),
+            Self::NoSession { state_file } => {
+                write!(f, "no session runs that holds {}; `devloop run` starts one", state_file.display())
+            }
             Self::UnknownCommand { command } => {
                 write!(f, "there is no command '{command}'; `devloop --help` lists them")
             }

@@ -44,7 +44,8 @@ pub(super) fn events() -> Vec<CompletionCandidate> {
 pub(super) fn state_keys() -> Vec<CompletionCandidate> {
     names(|plan| {
         let events = plan.events.values().map(|event| event.state_key.to_string());
-        let rules = plan.processes.values().flat_map(|it| it.output.rules.iter().map(|rule| rule.state_key.to_string()));
+        let rules =
+            plan.processes.values().flat_map(|it| it.output.rules.iter().map(|rule| rule.state_key.to_string()));
         let own = devloop_core::plan::RESERVED_KEYS.iter().map(|&key| key.to_owned());
         events.chain(rules).chain(own).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     })

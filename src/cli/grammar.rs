@@ -193,7 +193,9 @@ fn post_command() -> Command {
                 .allow_hyphen_values(true)
                 .help("The value; `-`: what comes from stdin, without its last line end"),
         )
-        .after_help("Examples:\n  devloop post publish my-first-post\n  git log -1 --format=%s | devloop post subject -")
+        .after_help(
+            "Examples:\n  devloop post publish my-first-post\n  git log -1 --format=%s | devloop post subject -",
+        )
 }
 
 fn topics() -> Vec<CompletionCandidate> {

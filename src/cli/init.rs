@@ -82,7 +82,8 @@ fn look(folder: &Path) -> (Draft, String) {
 
 fn found(draft: &Draft) -> String {
     if draft.found.is_empty() {
-        return "found nothing that says how this project is built or run; the config is a sketch to change\n".to_owned();
+        return "found nothing that says how this project is built or run; the config is a sketch to change\n"
+            .to_owned();
     }
     draft.found.iter().map(|found| format!("found {}\n", crate::report::escape::one_line(found))).collect()
 }

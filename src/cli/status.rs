@@ -40,5 +40,9 @@ fn shown(status: BTreeMap<String, Value>, is_json: bool) -> String {
 }
 
 fn absent(place: &Place, is_json: bool) -> String {
-    if is_json { "null\n".to_owned() } else { format!("{}\n", Failure::NoSession { state_file: place.state_file.clone() }) }
+    if is_json {
+        "null\n".to_owned()
+    } else {
+        format!("{}\n", Failure::NoSession { state_file: place.state_file.clone() })
+    }
 }

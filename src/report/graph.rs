@@ -139,9 +139,10 @@ impl Graph {
 /// What a step is about, if that is something that is drawn.
 fn target_of(step: &Step) -> Option<Node> {
     match step {
-        Step::StartProcess(name) | Step::StopProcess(name) | Step::RestartProcess(name) | Step::WaitForProcess(name) => {
-            Some(Node::Process(name.clone()))
-        }
+        Step::StartProcess(name)
+        | Step::StopProcess(name)
+        | Step::RestartProcess(name)
+        | Step::WaitForProcess(name) => Some(Node::Process(name.clone())),
         Step::RunHook(name) => Some(Node::Hook(name.clone())),
         Step::RunWorkflow(name) => Some(Node::Workflow(name.clone())),
         Step::Sleep(_) | Step::WriteState { .. } | Step::Log { .. } | Step::NotifyReload | Step::Parallel(_) => None,

@@ -48,7 +48,10 @@ mod tests {
     fn times_counts_and_sizes_read_as_people_say_them() {
         let said = [0, 999, 1000, 59_999, 61_000, 120_000, 700_000, 3_600_000, 7_500_000, 90_000_000];
         let said = said.map(|millis| duration(Duration::from_millis(millis)));
-        assert_eq!(said, ["0 ms", "999 ms", "1 s", "59 s", "1 min 1 s", "2 min", "11 min", "1 h", "2 h 5 min", "1 d 1 h"]);
+        assert_eq!(
+            said,
+            ["0 ms", "999 ms", "1 s", "59 s", "1 min 1 s", "2 min", "11 min", "1 h", "2 h 5 min", "1 d 1 h"]
+        );
         assert_eq!([count(1, "process", "processes"), count(2, "process", "processes")], ["1 process", "2 processes"]);
         assert_eq!([512, 1434, 2048, 67_108_864].map(bytes), ["512 B", "1.4 KiB", "2 KiB", "64 MiB"]);
     }

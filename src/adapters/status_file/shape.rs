@@ -62,8 +62,7 @@ impl Snapshot {
             Some((name.to_string(), object(fields)))
         });
         let events = plan.events.iter().map(|(name, event)| {
-            let fields =
-                [("workflow", event.workflow.as_str().into()), ("state_key", event.state_key.as_str().into())];
+            let fields = [("workflow", event.workflow.as_str().into()), ("state_key", event.state_key.as_str().into())];
             (name.to_string(), object(fields))
         });
         object([

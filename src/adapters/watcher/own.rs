@@ -25,11 +25,7 @@ impl OwnFiles {
             files: vec![state_file.to_owned(), folder.join(format!("{name}.lock")), folder.join("status.json")],
             folders: vec![folder.join("logs"), folder.join("artifacts"), folder.join("changed")],
             // The state file's temporary files begin with its hidden name.
-            prefixes: vec![
-                folder.join(format!(".{name}.")),
-                folder.join("events.jsonl"),
-                folder.join(".status.json."),
-            ],
+            prefixes: vec![folder.join(format!(".{name}.")), folder.join("events.jsonl"), folder.join(".status.json.")],
         }
     }
 

@@ -30,7 +30,8 @@ pub(super) fn rust(project: &Project, draft: &mut Draft) {
     let binary = named.or_else(|| package.filter(|_| project.has("src/main.rs")));
     if let Some(binary) = binary {
         draft.found.push(format!("Cargo.toml: a Rust program '{binary}'"));
-        let mut process = Process::new(binary, &[&format!("target/debug/{binary}")], "Started when its first build is there.");
+        let mut process =
+            Process::new(binary, &[&format!("target/debug/{binary}")], "Started when its first build is there.");
         process.autostart = false;
         let build = draft.hook("build", &["cargo", "build"]);
         let process = draft.process(process);
@@ -63,7 +64,8 @@ pub(super) fn node(project: &Project, draft: &mut Draft) {
     let by = lock.map_or(String::new(), |(lock, _)| format!(", {lock}"));
     draft.found.push(format!("package.json: scripts {told} ({runner}{by})"));
     let sources = project.those(&["src/", "app/", "pages/", "lib/", "server/", "index.js", "server.js", "index.ts"]);
-    let config = ["package.json", "tsconfig.json", "vite.config.ts", "vite.config.js", "next.config.js", "next.config.mjs"];
+    let config =
+        ["package.json", "tsconfig.json", "vite.config.ts", "vite.config.js", "next.config.js", "next.config.mjs"];
     if let Some(script) = ["dev", "serve"].into_iter().find(|script| has(script)) {
         let why = "It watches its own sources; devloop restarts it when its configuration changes.";
         let process = draft.process(Process::new(script, &[runner, "run", script], why));

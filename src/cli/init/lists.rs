@@ -83,7 +83,9 @@ pub(super) fn compose(project: &Project, draft: &mut Draft) {
     let documents = project.text(file).and_then(|text| YamlLoader::load_from_str(&text).ok()).unwrap_or_default();
     let services = documents.first().and_then(|document| document["services"].as_hash());
     let services: Vec<&str> = services.into_iter().flatten().filter_map(|(name, _)| name.as_str()).collect();
-    draft.found.push(format!("{file}: {}", if services.is_empty() { "services".to_owned() } else { services.join(", ") }));
+    draft
+        .found
+        .push(format!("{file}: {}", if services.is_empty() { "services".to_owned() } else { services.join(", ") }));
     let why = "Containers take their time to end: the daemon gives each of them ten seconds.";
     let mut process = Process::new("containers", &["docker", "compose", "up"], why);
     process.stop_timeout_ms = Some(15_000);
@@ -93,7 +95,9 @@ pub(super) fn compose(project: &Project, draft: &mut Draft) {
 
 /// `Makefile`: the targets that are usual, when nothing else says what runs.
 pub(super) fn makefile(project: &Project, draft: &mut Draft) {
-    let Some(file) = project.first(&["GNUmakefile", "makefile", "Makefile"]).filter(|_| draft.is_empty()) else { return };
+    let Some(file) = project.first(&["GNUmakefile", "makefile", "Makefile"]).filter(|_| draft.is_empty()) else {
+        return;
+    };
     let text = project.text(file).unwrap_or_default();
     let targets: Vec<&str> = text
         .lines()
@@ -126,7 +130,8 @@ pub(super) fn makefile(project: &Project, draft: &mut Draft) {
 /// A change of the file that lists processes restarts them.
 fn restart_all(draft: &mut Draft, file: &str, names: &[String]) {
     let steps = names.iter().map(|name| Step::RestartProcess(name.clone())).collect();
-    let why = format!("Add what your processes read once, when they start; a change of {file} itself needs an edit here.");
+    let why =
+        format!("Add what your processes read once, when they start; a change of {file} itself needs an edit here.");
     let name = file.split('.').next().unwrap_or(file).to_lowercase();
     draft.watch(Watch { name, paths: vec![file.to_owned()], steps, at_startup: false, why });
 }

@@ -120,7 +120,10 @@ fn containers_have_the_time_that_their_daemon_gives_them() {
 #[test]
 fn a_makefile_counts_when_nothing_else_says_what_runs() {
     let (_, text) = config(&[("Makefile", ".PHONY: all\nall: a.o\n\tcc\nrun: all\n\t./a\nX := 1\n"), ("src/a.c", "")]);
-    assert_holds(&text, &["[\"make\", \"all\"]", "[\"make\", \"run\"]\nautostart = false", "paths = [\"src/\", \"Makefile\"]"]);
+    assert_holds(
+        &text,
+        &["[\"make\", \"all\"]", "[\"make\", \"run\"]\nautostart = false", "paths = [\"src/\", \"Makefile\"]"],
+    );
     let (draft, _) = config(&[("Makefile", "all:\n"), ("Cargo.toml", "[package]\nname = \"x\"\n")]);
     assert_eq!(draft.found.len(), 1);
 }

@@ -62,7 +62,8 @@ fn as_text_it_is_a_page_of_inputs_workflows_and_conflicts() {
 
         never at the same time
           pages and share: hook build, workflow share
-    "#]].assert_eq(&text(&plan, &Graph::of(&plan), 80, false));
+    "#]]
+    .assert_eq(&text(&plan, &Graph::of(&plan), 80, false));
 }
 
 #[test]
@@ -117,5 +118,6 @@ fn as_mermaid_names_cannot_be_words_of_the_language() {
           n5 -->|"1 run_hook"| n6
           n8 -->|"depends on"| n7
           n3 -.-|"hook build<br>workflow share"| n5
-    "#]].assert_eq(&mermaid(&Graph::of(&plan)));
+    "#]]
+    .assert_eq(&mermaid(&Graph::of(&plan)));
 }
