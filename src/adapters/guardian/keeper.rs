@@ -215,12 +215,16 @@ impl Keeper {
     /// Signals the command's group, and what else belongs to it.
     fn signal_all(&self, to_group: &[i32], to_others: &[i32]) {
         if self.state != Main::Reaped {
-            to_group.iter().for_each(|signal| signal_group(self.main, *signal));
+            for signal in to_group {
+                signal_group(self.main, *signal);
+            }
         }
         if self.contain == Contain::Tree {
             tree::walk(&|_| false, &mut |member| {
                 if !member.is_zombie && member.group != self.main {
-                    to_others.iter().for_each(|signal| member.send(*signal));
+                    for signal in to_others {
+                        member.send(*signal);
+                    }
                 }
             });
         }

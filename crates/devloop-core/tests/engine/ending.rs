@@ -65,8 +65,8 @@ fn a_stop_that_takes_long_is_told_once_with_the_time_that_is_left() {
         bench.engine.step(bench.now, Fact::DeadlineReached)
     };
     assert_eq!(told(&mut bench, 999), []);
-    let awaited = |who, seconds| Awaited { who, fate: Fate::KilledIn(ms(seconds * 1000)) };
-    let both = vec![awaited(Who::Process("server".into()), 4), awaited(Who::Hook("build".into()), 4)];
+    let awaited = |who| Awaited { who, fate: Fate::KilledIn(ms(4000)) };
+    let both = vec![awaited(Who::Process("server".into())), awaited(Who::Hook("build".into()))];
     let notice = Notice::WaitingForStop { awaited: both, can_be_hurried: true };
     assert_eq!(told(&mut bench, 1), [Effect::Report(notice)]);
     assert_eq!(told(&mut bench, 3000), []);
