@@ -21,15 +21,15 @@ fn p5_a_typed_ctrl_c_reaches_each_child_once() {
         let project = project(
             r#"
 [process.counting]
-command = ["PUPPET", "count-signals", "heard", "print", "up", "await-file", "enough"]
+command = ["PUPPET", "count-signals", "heard", "print", "counting listens", "await-file", "enough"]
 [process.other]
-command = ["PUPPET", "count-signals", "heard.too", "print", "there", "await-file", "enough"]
+command = ["PUPPET", "count-signals", "heard.too", "print", "other listens", "await-file", "enough"]
 stop_signal = "SIGINT"
 "#,
         );
         let (mut session, mut keyboard) = in_terminal(&project);
-        session.wait_for_stdout("up");
-        session.wait_for_stdout("there");
+        session.wait_for_stdout("counting listens");
+        session.wait_for_stdout("other listens");
         keyboard.ctrl('c');
         wait::lines(&project.path("heard"), 1);
         wait::lines(&project.path("heard.too"), 1);
