@@ -48,6 +48,6 @@ mod tests {
     fn columns_stand_below_each_other_and_the_last_is_cut() {
         let rows = [["NAME", "STATE", "WHY"], ["日本", "up", "because of something long"], ["a", "", ""]];
         let rows = rows.map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(lines(&rows, 26), ["NAME  STATE  WHY", "日本  up     because of so…", "a"]);
+        assert_eq!(lines(&rows, 26), ["NAME  STATE  WHY", "日本  up     because of s…", "a"]);
     }
 }
