@@ -32,8 +32,9 @@ pub(crate) struct Process {
     last_fall: Option<StepFailure>,
     /// A step waits for this life to be ready, and will say so if it is late.
     pub(crate) is_awaited: bool,
-    /// It was said that a stranger has its address: not again until it ran, was stopped, or failed otherwise.
-    is_stranger_told: bool,
+    /// It was said that a stranger has its address: not again until it ran, was asked to stop or
+    /// restart, or failed otherwise.
+    pub(crate) is_stranger_told: bool,
 }
 
 /// What a process does.
@@ -303,7 +304,6 @@ impl Process {
 
     /// Ends this life, if there is one. Says whether nothing of it is left, so that `then` is the caller's.
     pub(crate) fn leave(&mut self, turn: &mut Turn, then: Then) -> bool {
-        self.is_stranger_told = false;
         let is_quiet = match &mut self.state {
             State::Down => return true,
             State::Waiting { .. } | State::Held(_) | State::BackingOff { is_gone: true, .. } => {
