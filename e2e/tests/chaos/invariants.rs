@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How much more of these devloop may use than at the first rest of its session.
 const DESCRIPTORS_MORE: usize = 3;
@@ -16,6 +16,10 @@ const THREADS_MORE: u64 = 1;
 
 /// What no session may ever need, whatever is done to it (a debug build), in KiB.
 const RESIDENT_MAX_KIB: u64 = 160 * 1024;
+
+/// Until nothing is left of a session that ended: a second is promised, and a machine that is busy with other things gets
+/// some more.
+const CLEAN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Processor time of a session at rest, in ticks of 10 ms for each 300 ms.
 const IDLE_TICKS_MAX: u64 = 4;
@@ -29,6 +33,10 @@ pub(crate) fn at_rest(world: &mut World) -> Outcome {
     lines_are_complete(world, false)?;
     nothing_grows(world)?;
     nothing_was_wrong(world)?;
+    if std::mem::take(&mut world.session().has_lost_files) {
+        // What was in the log is gone; from here on everything is in the new one.
+        world.count_posts_from_here();
+    }
     world.figures.rests += 1;
     let trees = world.trees();
     let runs = world.runs().len();
@@ -219,17 +227,19 @@ pub(crate) struct Ending {
 
 /// The session was ended: as promised, with nothing left.
 pub(crate) fn after_end(world: &mut World, ending: Ending) -> Outcome {
-    let status = world.ended()?;
+    let (at, status) = world.ended()?;
     exit_is(status, ending.code)?;
     if ending.is_clean {
-        let began = Instant::now();
         let mut left = Vec::new();
         let result = world.until("nothing is left of the session", |world| {
             left = world.census();
             left.is_empty().then_some(())
         });
         result.map_err(|words| format!("{words}: {left:?}"))?;
-        world.figures.cleanups.push(began.elapsed());
+        world.figures.cleanups.push(at.elapsed());
+        if at.elapsed() > CLEAN_WITHIN {
+            return Err(format!("it took {:?} until nothing was left of the session", at.elapsed()));
+        }
     }
     world.load.pause(true);
     if !world.load.is_lenient.load(Ordering::SeqCst) {

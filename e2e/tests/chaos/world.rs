@@ -54,7 +54,7 @@ pub(crate) struct Running {
     pub(crate) first: Option<Usage>,
     /// Answers with 204 and without an answer when it began, and lines of the audit log.
     pub(crate) posts_before: (u64, u64, u64),
-    /// Its own files were taken away: the logs are not to be counted.
+    /// Its own files were taken away since the last rest: the audit log is not to be compared.
     pub(crate) has_lost_files: bool,
     /// Resident memory at each rest, by seconds since it began.
     pub(crate) memory: Vec<(f64, u64)>,
@@ -191,18 +191,29 @@ impl World {
         let readers =
             vec![self.ears.listen(child.stdout.take().unwrap()), self.ears.listen(child.stderr.take().unwrap())];
         self.figures.sessions += 1;
-        let answers = (self.load.accepted.load(Ordering::SeqCst), self.load.unanswered.load(Ordering::SeqCst));
         self.session = Some(Running {
             child,
             readers,
             began: Instant::now(),
             first: None,
-            posts_before: (answers.0, answers.1, self.audited()),
+            posts_before: self.posts(),
             has_lost_files: false,
             memory: Vec::new(),
             runs_before: self.runs().len(),
             trees_before: self.trees(),
         });
+    }
+
+    /// The audit log is compared with what was answered from now on.
+    pub(crate) fn count_posts_from_here(&mut self) {
+        let counted = self.posts();
+        self.session().posts_before = counted;
+    }
+
+    /// Answers with 204, posts without an answer, and accepted posts in the audit log.
+    fn posts(&self) -> (u64, u64, u64) {
+        let load = &self.load;
+        (load.accepted.load(Ordering::SeqCst), load.unanswered.load(Ordering::SeqCst), self.audited())
     }
 
     /// Asserts that the session goes on.
@@ -217,16 +228,17 @@ impl World {
         self.session.as_mut().unwrap()
     }
 
-    /// Waits for the end of the session and of what it says.
-    pub(crate) fn ended(&mut self) -> Outcome<ExitStatus> {
+    /// Waits for the end of the session and of what it says; when it ended, and how.
+    pub(crate) fn ended(&mut self) -> Outcome<(Instant, ExitStatus)> {
         let asked = Instant::now();
         let status = self.until("devloop ends", |world| world.session().has_ended())?;
-        self.figures.exits.push(asked.elapsed());
+        let at = Instant::now();
+        self.figures.exits.push(at - asked);
         self.ears.stall(false);
         self.until("the streams of devloop end", |world| {
             world.session().readers.iter().all(JoinHandle::is_finished).then_some(())
         })?;
-        Ok(status)
+        Ok((at, status))
     }
 
     /// Waits until a question has an answer.
