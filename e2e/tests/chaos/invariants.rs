@@ -37,6 +37,7 @@ pub(crate) fn at_rest(world: &mut World) -> Outcome {
         // What was in the log is gone; from here on everything is in the new one.
         world.count_posts_from_here();
     }
+    world.has_leftovers = false;
     world.figures.rests += 1;
     let trees = world.trees();
     let runs = world.runs().len();
@@ -229,7 +230,8 @@ pub(crate) struct Ending {
 pub(crate) fn after_end(world: &mut World, ending: Ending) -> Outcome {
     let (at, status) = world.ended()?;
     exit_is(status, ending.code)?;
-    if ending.is_clean {
+    world.has_leftovers |= !ending.is_clean;
+    if !world.has_leftovers {
         let mut left = Vec::new();
         let result = world.until("nothing is left of the session", |world| {
             left = world.census();

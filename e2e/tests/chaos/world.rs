@@ -41,6 +41,9 @@ pub(crate) struct World {
     pub(crate) session: Option<Running>,
     pub(crate) ports: BTreeMap<&'static str, u16>,
     pub(crate) began: Instant,
+    /// All that watched over the processes of a session was killed at once: what they left is there until a session comes
+    /// far enough to look for it.
+    pub(crate) has_leftovers: bool,
     history: Vec<String>,
     touched: AtomicU64,
 }
@@ -109,6 +112,7 @@ impl World {
             session: None,
             ports,
             began: Instant::now(),
+            has_leftovers: false,
             history: Vec::new(),
             touched: AtomicU64::new(0),
         };
