@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a puppet that cannot obey must say so loudly")]
 #![expect(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "printing and exiting is its work")]
 
+use e2e::chorus;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -127,8 +128,25 @@ fn obey_rarely(order: &str, next: &mut dyn FnMut() -> String) {
         "late-daemon" => late_daemon(&next(), &next(), &next()),
         "fork-on" => fork_on(&next()),
         "redirect" => redirect(&next(), &next()),
+        // What it is called in a list of processes.
+        "role" => drop(next()),
+        "grow" => chorus::grow(next().parse().unwrap(), next().parse().unwrap()),
+        "record-run" => chorus::record_run(&next(), &next()),
+        "listen" | "listen-printing" | "listen-serving" => listen(order, next),
         other => panic!("the puppet does not know '{other}'"),
     }
+}
+
+/// Obeys a FIFO for ever, as a child of a name with a folder for its records.
+fn listen(order: &str, next: &mut dyn FnMut() -> String) {
+    let listener = chorus::Listener::new(&next(), &next());
+    let fifo = next();
+    match order {
+        "listen-printing" => listener.print_steadily(),
+        "listen-serving" => listener.serve(&next()),
+        _ => {}
+    }
+    listener.obey(&fifo);
 }
 
 /// Whether a read of standard input would return at once with nothing.
