@@ -284,16 +284,22 @@ fn what_descendants_write_after_the_drain_is_shown_and_not_searched() {
 }
 
 #[test]
-fn of_many_daemons_left_behind_only_the_oldest_pipes_are_closed() {
+fn of_many_daemons_left_behind_only_the_oldest_pipes_are_closed_and_nothing_in_them_is_lost() {
     let stage = Stage::open(Wish::default());
     let mut daemons: Vec<Puppet> = (0..40).map(|n| stage.child(&format!("sh d{n}"), |_| {})).collect();
     for daemon in &daemons {
         stage.drain(daemon.id);
+        (&daemon.stdout).write_all(b"after the drain\n").unwrap();
     }
     eventually(|| (&daemons[0].stdout).write_all(b"x").is_err(), || "the oldest is closed".to_owned());
     let last = daemons.last_mut().unwrap();
     last.stdout.write_all(b"still\n").unwrap();
     stage.waits_for("out", "[sh d39] still\n");
+    let [out, err, _] = stage.ends();
+    for n in 0..40 {
+        assert!(out.contains(&format!("[sh d{n}] after the drain\n")), "{n}: {out}");
+    }
+    assert_eq!(err.matches("more than 32 daemons").count(), 1, "{err}");
 }
 
 #[test]
