@@ -150,7 +150,7 @@ impl Hands for Adapters {
             Effect::BroadcastReload => self.servers.broadcast_reload(),
             Effect::Report(notice) => self.reporter.notice(&notice),
             // The loop takes this one for itself.
-            Effect::EndSession(Ending::AsAsked | Ending::Failed | Ending::Abandoned { .. }) => {}
+            Effect::EndSession(Ending::AsAsked | Ending::Unsaved | Ending::Failed | Ending::Abandoned { .. }) => {}
         }
     }
 }

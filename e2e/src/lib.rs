@@ -7,6 +7,7 @@
     reason = "tests panic where something is not as it should be"
 )]
 
+pub mod disk;
 pub mod faults;
 pub mod project;
 pub mod recording;
