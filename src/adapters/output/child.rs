@@ -268,13 +268,16 @@ impl Child {
             }
         }
         match batch {
-            Batch { same: true, logged: Some(both), shown, .. } => {
-                shown.into_iter().for_each(|unused| sinks.keep(unused));
+            Batch { same: true, logged: Some(both), shown: Some(unused), .. } => {
+                sinks.keep(unused);
                 sinks.hand_over_both(place, both);
             }
             Batch { shown, logged, .. } => {
-                shown.into_iter().for_each(|shown| sinks.hand_over(place, shown));
-                logged.into_iter().for_each(|logged| sinks.hand_over(Place::Log, logged));
+                for (place, batch) in [(place, shown), (Place::Log, logged)] {
+                    if let Some(batch) = batch {
+                        sinks.hand_over(place, batch);
+                    }
+                }
             }
         }
     }

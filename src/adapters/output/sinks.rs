@@ -131,22 +131,19 @@ impl Sinks {
     pub(super) fn hand_over_both(&mut self, place: Place, mut batch: Vec<u8>) {
         self.secrets.mask(&mut batch);
         let left = self.log_left.checked_sub(batch.len() as u64);
-        match left.filter(|_| batch.len() >= SHARED_MIN && self.log.is_some()) {
-            Some(left) => {
-                self.log_left = left;
-                let shared = Arc::new(batch);
-                for place in [place, Place::Log] {
-                    if let Some(index) = self.index(place) {
-                        self.enqueue(index, Batch::Shared(Arc::clone(&shared)), Whose::Child);
-                    }
+        if let Some(left) = left.filter(|_| batch.len() >= SHARED_MIN && self.log.is_some()) {
+            self.log_left = left;
+            let shared = Arc::new(batch);
+            for place in [place, Place::Log] {
+                if let Some(index) = self.index(place) {
+                    self.enqueue(index, Batch::Shared(Arc::clone(&shared)), Whose::Child);
                 }
             }
-            None => {
-                let mut logged = self.buffer();
-                logged.extend_from_slice(&batch);
-                self.push(place, batch, Whose::Child);
-                self.push(Place::Log, logged, Whose::Child);
-            }
+        } else {
+            let mut logged = self.buffer();
+            logged.extend_from_slice(&batch);
+            self.push(place, batch, Whose::Child);
+            self.push(Place::Log, logged, Whose::Child);
         }
     }
 
@@ -231,7 +228,8 @@ impl Sinks {
     fn enqueue(&mut self, index: usize, batch: Batch, whose: Whose) {
         let sink = &mut self.files[index];
         match sink.queue.push(batch, whose) {
-            Ok(spare) => spare.into_iter().for_each(|spare| self.keep(spare)),
+            Ok(Some(spare)) => self.keep(spare),
+            Ok(None) => {}
             Err(refused) => sink.lost += memchr::memchr_iter(b'\n', refused.bytes()).count(),
         }
     }
