@@ -225,7 +225,7 @@ fn spew(lines: usize, length: usize) {
 
 /// Bytes without a line end.
 fn endless(length: usize) {
-    let block = [b'x'; 64 * 1024];
+    let block = vec![b'x'; 64 * 1024];
     let mut out = std::io::stdout().lock();
     let mut left = length;
     while left > 0 {
