@@ -150,12 +150,11 @@ fn st3_a_disk_that_is_full_keeps_the_file_refuses_the_post_and_a_retry_runs_the_
         assert_eq!(posting.post("slug", &large).status, 500);
         assert_eq!(state(), before);
     }
-    match &mut disk {
-        Some(disk) => disk.free(),
-        None => {
-            let pid = posting.session.pid().to_string();
-            assert!(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status().unwrap().success());
-        }
+    if let Some(disk) = &mut disk {
+        disk.free();
+    } else {
+        let pid = posting.session.pid().to_string();
+        assert!(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status().unwrap().success());
     }
     assert_eq!(posting.post("slug", &large).status, 204);
     posting.session.wait_for(&format!("slug is {large}"));
