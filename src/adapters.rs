@@ -206,7 +206,7 @@ impl Hands for Adapters {
                 self.reporter.notice(&notice);
             }
             // The loop takes this one for itself.
-            Effect::EndSession(Ending::AsAsked | Ending::Failed | Ending::Abandoned { .. }) => {}
+            Effect::EndSession(Ending::AsAsked | Ending::Unsaved | Ending::Failed | Ending::Abandoned { .. }) => {}
         }
     }
 }

@@ -150,6 +150,7 @@ async fn live(
 fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) -> Result<(), Failure> {
     let result = match ending {
         Ok(Ending::AsAsked) => Ok(()),
+        Ok(Ending::Unsaved) => Err("the state file does not have the last values; the error above says why".to_owned()),
         Ok(Ending::Failed) => Err("it cannot go on; the error above says why".to_owned()),
         Ok(Ending::Abandoned { processes }) => {
             let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();

@@ -92,7 +92,7 @@ impl StateFolder {
         let (mut file, temporary) = self.folder.create_random(|random| temporary_name(&self.name, random))?;
         let written = file
             .write_all(text)
-            .and_then(|()| if durable { file.sync_all() } else { Ok(()) })
+            .and_then(|()| if durable { self.folder.sync_file(&file) } else { Ok(()) })
             .and_then(|()| self.folder.rename(&temporary, &self.name));
         if written.is_err() {
             let _ = self.folder.remove(&temporary);
