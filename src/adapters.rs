@@ -22,6 +22,7 @@ pub mod prober;
 pub mod process;
 pub mod session_file;
 pub mod session_log;
+pub mod status_file;
 pub mod watcher;
 
 use crate::hands::{ChangeSender, FactSender, Hands};
@@ -30,17 +31,21 @@ use devloop_core::effect::{Effect, Ending};
 use devloop_core::fact::{Fact, TouchKind};
 use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
+use devloop_core::view::View;
 use hook::Hooks;
 use http::{Listeners, Servers};
+use interrupts::Interrupts;
 use launch::Launcher;
 use plan_file::{PlanFile, ReadPlan};
 use prober::{Asked, Prober};
 use process::Processes;
 use session_file::SessionFile;
+use status_file::{Chronicle, Snapshot, StatusFile};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 use tokio::task::JoinSet;
 use watcher::{OwnFiles, Watcher};
 
@@ -50,6 +55,7 @@ pub struct Adapters {
     reporter: Arc<Reporter>,
     facts: FactSender,
     changes: ChangeSender,
+    launcher: Launcher,
     processes: Processes,
     hooks: Hooks,
     prober: Prober,
@@ -63,6 +69,7 @@ pub struct Adapters {
     /// Where the config file lies, and who watches that.
     config_places: Vec<PathBuf>,
     config_watchers: Vec<Watcher>,
+    status: Status,
     /// Listens for the guardian's end; ends with the session.
     _tasks: JoinSet<()>,
 }
@@ -83,13 +90,34 @@ pub struct Parts {
     pub listeners: Listeners,
     /// The config file's absolute path, and what reads it.
     pub config: (PathBuf, Arc<dyn ReadPlan>),
+    /// What `devloop status` says of the session itself.
+    pub session: status_file::Session,
+}
+
+/// What is shown of the session to other processes.
+struct Status {
+    session: Arc<status_file::Session>,
+    chronicle: Chronicle,
+    /// None where the system gave no thread or file for it.
+    file: Option<StatusFile>,
+    is_stale: bool,
 }
 
 impl Adapters {
     /// The rooms of one session. `tasks` are ended with it.
     pub fn new(parts: Parts, facts: FactSender, changes: ChangeSender, mut tasks: JoinSet<()>) -> Self {
-        let Parts { plan, reporter, launcher, session_file, own_files, listeners, config } = parts;
+        let Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session } = parts;
         let (config, read_plan) = config;
+        let file = StatusFile::start(&plan.state_file)
+            .inspect_err(|error| {
+                reporter.line(
+                    "status",
+                    Level::Warn,
+                    &format!("`devloop status` will not know of this session: {error}"),
+                )
+            })
+            .ok();
+        let status = Status { session: Arc::new(session), chronicle: Chronicle::default(), file, is_stale: true };
         let (guardian, told) = (launcher.clone(), facts.clone());
         tasks.spawn_local(async move {
             guardian.guardian_lost().await;
@@ -99,7 +127,8 @@ impl Adapters {
             processes: Processes::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             hooks: Hooks::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             servers: Servers::start(listeners, &plan, &reporter, facts.clone()),
-            prober: Prober::new(Arc::clone(&plan), launcher, facts.clone()),
+            prober: Prober::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
+            launcher,
             plan,
             reporter,
             changes,
@@ -111,6 +140,7 @@ impl Adapters {
             config_places: Vec::new(),
             config_watchers: Vec::new(),
             facts,
+            status,
             _tasks: tasks,
         }
     }
@@ -206,6 +236,9 @@ impl Adapters {
         self.hooks.renew(Arc::clone(plan));
         self.prober.renew(Arc::clone(plan));
         self.servers.renew(plan);
+        let shown = Arc::make_mut(&mut self.status.session);
+        (shown.events_url, shown.reload_url) = self.servers.urls();
+        self.status.is_stale = true;
         let is_other = (&old.watcher, &old.watches) != (&plan.watcher, &plan.watches);
         if is_other && let Err(error) = self.arm(|| {}) {
             let told = format!("what the config names since cannot be watched: {error}");
@@ -224,12 +257,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Hands for Adapters {
+    fn stepped(&mut self, look: &dyn Fn() -> View) {
+        let Status { session, chronicle, file: Some(file), is_stale } = &mut self.status else { return };
+        if std::mem::take(is_stale) {
+            let (session, plan) = (Arc::clone(session), Arc::clone(&self.plan));
+            file.show(Snapshot { session, plan, view: look(), chronicle: chronicle.clone() });
+        }
+    }
+
     fn perform(&mut self, effect: Effect) {
+        // Nobody sees from outside that a value is saved or a probe is under way.
+        self.status.is_stale |= !matches!(
+            effect,
+            Effect::SaveState { .. }
+                | Effect::StartProbe { .. }
+                | Effect::CancelProbe(_)
+                | Effect::AnswerRequest { .. }
+                | Effect::BroadcastReload
+        );
         match effect {
             Effect::WatchPaths => self.watch(),
             Effect::StartProcess(process, incarnation) => self.processes.start(process, incarnation),
             Effect::StopProcess(process, incarnation) => self.processes.stop(&process, incarnation),
             Effect::KillProcess(process, incarnation) => self.processes.kill(&process, incarnation),
+            Effect::Suspend => {
+                self.launcher.suspend_all();
+                Interrupts::stop_here();
+                self.launcher.resume_all();
+            }
             Effect::StartHook { task, hook, plan, errand } => self.hooks.start(task, &hook, plan, &errand),
             Effect::StopHook(task) => self.hooks.stop(task),
             Effect::KillHook(task) => self.hooks.kill(task),
@@ -246,9 +301,13 @@ impl Hands for Adapters {
             }
             Effect::ApplyPlan(plan) => self.apply(&plan),
             Effect::BroadcastReload => self.servers.broadcast_reload(),
-            Effect::Report(notice) => self.reporter.notice(&notice),
+            Effect::Report(notice) => {
+                let (now, words) = (SystemTime::now(), || self.reporter.words(&notice));
+                self.status.chronicle.heard(now, &notice, &words);
+                self.reporter.notice(&notice);
+            }
             // The loop takes this one for itself.
-            Effect::EndSession(Ending::AsAsked | Ending::Failed | Ending::Abandoned { .. }) => {}
+            Effect::EndSession(Ending::AsAsked | Ending::Unsaved | Ending::Failed | Ending::Abandoned { .. }) => {}
         }
     }
 }

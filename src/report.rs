@@ -2,12 +2,20 @@
 //!
 //! Absent on purpose: any wait. A line is handed to the output room, which writes it when the terminal can take it.
 
+pub mod argv;
 pub mod audit;
 pub mod boxed;
+pub mod columns;
 pub mod diagnostics;
 pub mod escape;
 pub mod failures;
 pub mod filter;
+pub mod forecast;
+pub mod graph;
+pub mod human;
+pub mod outline;
+pub mod page;
+pub mod status;
 pub mod words;
 
 use devloop_config::Diagnostic;
@@ -53,6 +61,12 @@ impl Reporter {
     pub fn new(sink: Box<dyn LineSink>, filter: Filter, plan: Arc<Plan>, resolve: Resolve, look: Look) -> Self {
         let plan = RwLock::new(plan);
         Self { sink, filter, plan, resolve, colors: look.colors, columns: look.columns }
+    }
+
+    /// What is said of a notice.
+    pub fn words(&self, notice: &Notice) -> String {
+        let plan = Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner));
+        words::of(notice, &plan, &*self.resolve)
     }
 
     /// Tells what the engine noticed.
@@ -107,7 +121,17 @@ pub fn warning(part: &str, message: &str) -> String {
 
 /// The wall clock, as lines show it: RFC 3339 with milliseconds.
 pub fn time_stamp() -> String {
-    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+    time_stamp_of(SystemTime::now())
+}
+
+/// A moment in the same form.
+pub fn time_stamp_of(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+/// The moment that a time stamp of this form names.
+pub fn moment_of(stamp: &str) -> Option<SystemTime> {
+    humantime::parse_rfc3339(stamp).ok()
 }
 
 /// An engine line: `[devloop PART] LEVEL TIME message` (fixed in shape; scripts read it).

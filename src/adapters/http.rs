@@ -125,6 +125,16 @@ impl Listeners {
         urls.events.iter().for_each(|url| announce_events(reporter, url));
         urls.reload.iter().for_each(|url| announce_reload(reporter, url));
     }
+
+    /// Where values are posted.
+    pub fn events_url(&self) -> Option<String> {
+        self.urls.borrow().events.clone()
+    }
+
+    /// Where browsers listen.
+    pub fn reload_url(&self) -> Option<String> {
+        self.urls.borrow().reload.clone()
+    }
 }
 
 fn events_url(bound: SocketAddr) -> String {
@@ -239,6 +249,12 @@ impl Servers {
             }
             (None, _) => self.shared.urls.borrow_mut().reload = None,
         }
+    }
+
+    /// Where values are posted, and where browsers listen.
+    pub fn urls(&self) -> (Option<String>, Option<String>) {
+        let urls = self.shared.urls.borrow();
+        (urls.events.clone(), urls.reload.clone())
     }
 
     /// Ends an event server when all that it has taken is answered. Nobody is granted anything by then.

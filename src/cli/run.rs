@@ -13,6 +13,7 @@ use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions};
 use crate::adapters::plan_file::ReadPlan;
 use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
+use crate::adapters::status_file::{self, Session};
 use crate::adapters::watcher::OwnFiles;
 use crate::adapters::{Adapters, Parts};
 use crate::driver;
@@ -34,7 +35,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::task::{JoinSet, LocalSet};
 
 /// How long the end of a session waits for a terminal that takes nothing.
@@ -66,7 +67,7 @@ pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
 
 /// Everything that is needed before the first thing is started or written, in that order.
 async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
-    let interrupts = Interrupts::install(guardian::is_hangup_ignored())
+    let interrupts = Interrupts::install(guardian::is_ignored)
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
     let log = session_log::create(plan.state_file.parent().unwrap_or(&plan.root));
@@ -103,9 +104,19 @@ async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Resul
         Err(error) => return finish(&reporter, end, Err(cannot_begin(error.to_string()))),
     };
     listeners.announce(&reporter);
+    let shown = Session {
+        pid: std::process::id(),
+        began_ticks: status_file::began(std::process::id()),
+        began: Some(SystemTime::now()),
+        config: checked.folder.join(checked.path.file_name().unwrap_or_default()).to_string_lossy().into_owned(),
+        log: log.as_ref().ok().map(|log| log.path.to_string_lossy().into_owned()),
+        events_url: listeners.events_url(),
+        reload_url: listeners.reload_url(),
+    };
     let launcher = Launcher::new(Rc::new(guardian), output, environment, listeners.access(), &plan.root);
     let config = (checked.absolute.clone(), SavedConfig::new(checked, Arc::clone(&plan), Arc::clone(&reporter)));
-    let ending = live((&plan, config), &reporter, (launcher.clone(), listeners), opened, interrupts).await;
+    let parts = (launcher.clone(), listeners, shown);
+    let ending = live((&plan, config), &reporter, parts, opened, interrupts).await;
     if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
         reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
     }
@@ -116,7 +127,7 @@ async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Resul
 async fn live(
     (plan, (config, saved_config)): (&Arc<Plan>, (PathBuf, SavedConfig)),
     reporter: &Arc<Reporter>,
-    (launcher, listeners): (Launcher, Listeners),
+    (launcher, listeners, session): (Launcher, Listeners, Session),
     (folder, values): (StateFolder, Values),
     interrupts: Interrupts,
 ) -> Result<Ending, Failure> {
@@ -133,7 +144,7 @@ async fn live(
     let (plan, reporter) = (Arc::clone(plan), Arc::clone(reporter));
     let mut engine = Engine::new(Arc::clone(&plan), values, seed());
     let config = (config, Arc::new(saved_config) as Arc<dyn ReadPlan>);
-    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, config };
+    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session };
     let mut adapters = Adapters::new(parts, facts, changes, tasks);
     let ending = driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await;
     adapters.let_answers_go().await;
@@ -144,10 +155,12 @@ async fn live(
 fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) -> Result<(), Failure> {
     let result = match ending {
         Ok(Ending::AsAsked) => Ok(()),
+        Ok(Ending::Unsaved) => Err("the state file does not have the last values; the error above says why".to_owned()),
         Ok(Ending::Failed) => Err("it cannot go on; the error above says why".to_owned()),
         Ok(Ending::Abandoned { processes }) => {
             let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
-            Err(format!("{} survived SIGKILL and was left behind", names.join(", ")))
+            let left = if names.is_empty() { "a hook".to_owned() } else { names.join(", ") };
+            Err(format!("{left} survived SIGKILL and was left behind"))
         }
         Err(failure) => Err(failure.to_string()),
     };

@@ -13,6 +13,7 @@ mod drain;
 mod hooks;
 mod intake;
 mod observers;
+mod patience;
 mod processes;
 mod reload;
 mod repeats;
@@ -31,6 +32,7 @@ use self::drain::Drain;
 use self::hooks::Hooks;
 use self::intake::{Intake, Posted};
 use self::observers::Observers;
+use self::patience::{Patience, Stop};
 use self::processes::Processes;
 use self::reload::Reload;
 use self::repeats::Repeats;
@@ -66,6 +68,7 @@ pub struct Engine {
     repeats: Repeats,
     observers: Observers,
     reload: Reload,
+    patience: Patience,
     drain: Option<Drain>,
     interrupts: u32,
     is_guardian_lost: bool,
@@ -87,6 +90,7 @@ impl Engine {
             repeats: Repeats::default(),
             observers: Observers::new(&plan),
             reload: Reload::default(),
+            patience: Patience::default(),
             drain: None,
             interrupts: 0,
             is_guardian_lost: false,
@@ -112,6 +116,11 @@ impl Engine {
             Fact::SessionBegan => self.session_began(),
             Fact::DeadlineReached => {}
             Fact::InterruptRequested(interrupt) => self.interrupted(interrupt),
+            Fact::SuspendRequested => self.turn.ask(Effect::Suspend),
+            Fact::Slept(span) => {
+                self.turn.report(Notice::Slept { span });
+                self.processes.slept(&mut self.turn);
+            }
             Fact::GuardianLost => self.guardian_lost(),
             Fact::WatchingBegan => self.watching_began(),
             Fact::PathsTouched(touches) => {
@@ -243,7 +252,7 @@ impl Engine {
 
     fn begin_drain(&mut self, ending: Ending) {
         self.phase = Phase::Draining;
-        self.drain = Some(Drain::new(ending, self.turn.now));
+        self.drain = Some(Drain::new(ending));
         self.changes.clear();
         self.intake.drain(&mut self.turn);
         self.observers.stop(&mut self.turn, &mut self.hooks);
@@ -270,9 +279,8 @@ impl Engine {
             let (runs, mut reach) = self.reach();
             runs.want_batch(batch, None, &mut reach);
         }
-        if let Some(drain) = &mut self.drain {
-            drain.expire(&mut self.turn, &self.processes);
-        }
+        let (stops, is_ending) = (self.stops(), self.is_draining());
+        self.patience.expire(&mut self.turn, &stops, (is_ending, self.phase == Phase::Draining));
         if let Some(notice) = self.turn.session.expire(now) {
             self.turn.report(notice);
         }
@@ -312,6 +320,8 @@ impl Engine {
     fn end_if_over(&mut self) {
         if let Some(drain) = self.drain.as_ref().filter(|_| self.turn.session.is_over()) {
             let ending = drain.ending(self.turn.now, &self.processes, &self.hooks);
+            let is_lost = ending == Ending::AsAsked && !self.turn.session.is_whole_on_disk();
+            let ending = if is_lost { Ending::Unsaved } else { ending };
             self.phase = Phase::Ended;
             self.turn.ask(Effect::EndSession(ending));
         }
@@ -331,7 +341,7 @@ impl Engine {
             self.changes.next_deadline().filter(|_| self.is_releasing()),
             self.reload.next_deadline().filter(|_| self.is_releasing()),
             self.turn.session.next_deadline(),
-            self.drain.as_ref().map(Drain::next_deadline),
+            self.patience.next_deadline(&self.stops(), self.is_draining()),
         ];
         // What fell due while this step advanced is due in the next instant.
         rooms.into_iter().flatten().min().map(|deadline| deadline.max(now + Duration::from_micros(1)))
@@ -347,6 +357,11 @@ impl Engine {
             waiting,
             values: Arc::clone(self.turn.session.values()),
         }
+    }
+
+    /// Everybody who was asked to end and is still there.
+    fn stops(&self) -> Vec<Stop> {
+        self.processes.stops().chain(self.hooks.stops()).collect()
     }
 
     fn is_draining(&self) -> bool {

@@ -90,7 +90,12 @@ impl Protocol {
         }
         match fact {
             Fact::SessionBegan => self.has_begun = true,
-            Fact::DeadlineReached | Fact::InterruptRequested(_) | Fact::GuardianLost | Fact::PlanTouched => {}
+            Fact::DeadlineReached
+            | Fact::InterruptRequested(_)
+            | Fact::SuspendRequested
+            | Fact::Slept(_)
+            | Fact::GuardianLost
+            | Fact::PlanTouched => {}
             Fact::WatchingBegan => {
                 if self.watching != Watching::Asked {
                     return Err(format!(
@@ -155,7 +160,7 @@ impl Protocol {
             Effect::AnswerRequest { request, verdict, run } => self.answer_request(*request, *verdict, *run)?,
             Effect::LoadPlan => self.load_plan()?,
             Effect::ApplyPlan(_) => self.apply_plan()?,
-            Effect::Report(_) | Effect::BroadcastReload => {}
+            Effect::Report(_) | Effect::BroadcastReload | Effect::Suspend => {}
             Effect::EndSession(ending) => self.end(ending)?,
         }
         Ok(())
@@ -312,7 +317,7 @@ impl Protocol {
                     return Err(format!("the session ends and names {named:?}, but what lives is {left:?}"));
                 }
             }
-            Ending::AsAsked | Ending::Failed => {
+            Ending::AsAsked | Ending::Unsaved | Ending::Failed => {
                 if !left.is_empty() {
                     return Err(format!("the session ends as {ending:?} while these live: {left:?}"));
                 }

@@ -179,14 +179,16 @@ impl Processes {
     /// Whether something that ended with the plan before is not gone yet. What survives SIGKILL is not waited for.
     pub(super) fn must_wait_for_others(&self, process: &Process) -> bool {
         process.renewal.after.iter().any(|(name, incarnation)| {
-            self.all
-                .get(name)
-                .is_some_and(|other| other.incarnation == *incarnation && other.is_alive() && !other.is_stuck)
+            self.all.get(name).is_some_and(|other| {
+                other.incarnation == *incarnation && other.is_alive() && other.stuck != Some(*incarnation)
+            })
         })
     }
 
     /// Notes what survives SIGKILL.
     pub(super) fn note_stuck(process: &mut Process, fact: &ProcessFact) {
-        process.is_stuck |= matches!(fact, ProcessFact::Stuck { .. });
+        if matches!(fact, ProcessFact::Stuck { .. }) {
+            process.stuck = Some(process.incarnation);
+        }
     }
 }
