@@ -12,7 +12,7 @@ fn a_broken_config_shows_what_validate_shows_the_old_plan_goes_on_and_the_next_g
     project.config(&living("server", "restart = \"sometimes\"\n[process.other]\ncomand = [\"true\"]"));
     session.wait_for("the saved config has 2 errors, which are shown above");
     let shown = String::from_utf8(project.call(&["validate"]).stderr).unwrap();
-    let frames: Vec<&str> = shown.lines().take_while(|line| !line.starts_with("devloop: ")).collect();
+    let frames: Vec<&str> = shown.lines().take_while(|line| !line.starts_with("devloop ")).collect();
     let told = session.stderr_lines().join("\n");
     for line in frames.iter().filter(|line| !line.trim().is_empty()) {
         assert!(told.contains(line), "{line}\n--- was not shown, but:\n{told}");

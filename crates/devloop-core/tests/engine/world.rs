@@ -141,6 +141,8 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::SaveState { durable: true, .. } => "last save".to_owned(),
         Effect::SaveState { .. } => return None,
         Effect::AnswerRequest { request, verdict, .. } => format!("answer {request} {verdict:?}"),
+        Effect::LoadPlan => "load".to_owned(),
+        Effect::ApplyPlan(_) => "apply".to_owned(),
         Effect::BroadcastReload => "reload".to_owned(),
         Effect::EndSession(ending) => format!("end {ending:?}"),
         Effect::Report(notice) => return said(notice),
