@@ -8,6 +8,7 @@
 )]
 
 pub mod chorus;
+pub mod disk;
 pub mod faults;
 pub mod project;
 pub mod recording;

@@ -93,6 +93,7 @@ fn obey_rarely(order: &str, next: &mut dyn FnMut() -> String) {
         }
         "remove-file" => std::fs::remove_file(next()).unwrap(),
         "write-stdin" => write(&next(), if is_stdin_at_its_end() { "at its end" } else { "open and empty" }),
+        "endless" => endless(next().parse().unwrap()),
         "spew-slowly" => spew_slowly(next().parse().unwrap(), &next()),
         "on-signal" => {
             let number = next().parse().unwrap();
@@ -236,6 +237,19 @@ fn spew(lines: usize, length: usize) {
         let text = format!("{number:08} {}", "x".repeat(length.saturating_sub(9)));
         out.write_all(text.as_bytes()).unwrap();
         out.write_all(b"\n").unwrap();
+    }
+    out.flush().unwrap();
+}
+
+/// Bytes without a line end.
+fn endless(length: usize) {
+    let block = vec![b'x'; 64 * 1024];
+    let mut out = std::io::stdout().lock();
+    let mut left = length;
+    while left > 0 {
+        let part = left.min(block.len());
+        out.write_all(&block[..part]).unwrap();
+        left -= part;
     }
     out.flush().unwrap();
 }
