@@ -203,7 +203,7 @@ fn nothing_grows(world: &mut World) -> Outcome {
     });
     result.map_err(|words| format!("{words}: {ticks} ticks in 300 ms"))?;
     let session = world.session();
-    session.memory.push((session.began.elapsed().as_secs_f64(), now.resident_kib));
+    session.memory.push((session.began.elapsed().as_secs_f64(), now.own_kib));
     session.first.get_or_insert(now);
     Ok(())
 }
@@ -278,10 +278,12 @@ fn tell_memory(world: &mut World) {
     // The first third is warming up.
     let warm = &memory[memory.len() / 3..];
     world.figures.memory.push(format!(
-        "{} rests in {:.0} s: {} KiB at the first, {} KiB at the last, slope {:.0} KiB in 10 min",
+        "memory over {} rests in {:.0} s: {} KiB at first, {} at a third, {} at two thirds, {} at last, slope {:.0} KiB in 10 min",
         memory.len(),
         last.0,
         first.1,
+        warm[0].1,
+        warm[warm.len() / 2].1,
         last.1,
         slope(warm) * 600.0
     ));
