@@ -15,6 +15,7 @@ const LICENCES: &[&str] =
 /// Packages that are there in two versions, and why nothing can be done about it.
 const DUPLICATES: &[(&str, &str)] = &[
     ("getrandom", "ring has an older one than tempfile"),
+    ("syn", "zerocopy-derive, which criterion brings, has an older one than everything else"),
     ("windows-sys", "ring has an older one than everything else"),
 ];
 

@@ -1,6 +1,7 @@
 """The command line of `bench/run`."""
 import argparse
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -68,6 +69,7 @@ def measure(metric, tools, options, results):
 
 def main(arguments):
     options = words(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is on a stage is stopped then, too
     results = Results(options.out / "results.json")
     if not options.draw:
         build_small_programs()

@@ -36,7 +36,7 @@ def gone_at(pids, seconds):
 @metric("start", "ten children that do nothing and end when they are told to", "supervise",
         [Figure("first_ms", "start → first child's `main`", "ms", target=6, is_plotted=True),
          Figure("tenth_ms", "start → tenth child's `main`", "ms", target=12, is_plotted=True),
-         Figure("gone_ms", "SIGINT → all gone", "ms", target=4, is_plotted=True)], rounds=8, slow={"pitchfork": 4})
+         Figure("gone_ms", "SIGINT → all gone", "ms", target=4, is_plotted=True)], rounds=6, rival_rounds=3)
 def start(tool, quick):
     with Stage(tool) as stage:
         stage.children = [stage.task(f"child{number}", "stay") for number in range(CHILDREN)]
@@ -46,7 +46,7 @@ def start(tool, quick):
             return [{"missed": True}]
         at = sorted(child.at for child in children)
         sample = {"first_ms": ms(at[0] - stage.began), "tenth_ms": ms(at[-1] - stage.began), "missed": False}
-        time.sleep(0.4)
+        time.sleep(0.25)
         wait = gone_at([stage.process.pid, *(child.pid for child in children)], 8)
         began = now()
         os.kill(stage.process.pid, 2)

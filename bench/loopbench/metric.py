@@ -1,5 +1,5 @@
 """What a metric is: how a sample is taken, and which figures of it are told."""
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Metric:
     figures: list
     measure: object
     rounds: int = 3
+    rival_rounds: int = 2   # the floor and devloop are what has to be known best, and rivals take most of the time
     together: bool = False  # all tools at once: `measure(tools, quick)` gives samples by the tool's name
-    slow: dict = field(default_factory=dict)  # rounds for a tool that would take most of the time
 
     def rounds_of(self, tool, rounds):
-        return min(rounds, self.slow.get(tool.name, rounds))
+        return rounds if tool.is_floor or tool.name == "devloop" else min(rounds, self.rival_rounds)
 
 
 METRICS = {}

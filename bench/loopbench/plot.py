@@ -48,14 +48,15 @@ def draw(results):
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">',
              "<title>How many times worse than the floor: devloop and others</title>", f"<style>{STYLE}</style>",
              f'<rect class="back" width="{WIDTH}" height="{height}" rx="6"/>', *legend(results)]
-    for at, (figure, median, marks) in enumerate(rows):
-        parts += row(at, figure, median, [(tool, x(ratio), ratio, missed) for tool, ratio, missed in marks])
+    parts += [f'<rect class="stripe" x="8" y="{TOP + ROW * at}" width="{WIDTH - 16}" height="{ROW}"/>' for at in range(0, len(rows), 2)]
     bottom = TOP + ROW * len(rows)
     for power in range(math.ceil(low), math.floor(high) + 1):
         kind = "floor" if power == 0 else "line"
         label = "floor" if power == 0 else f"{10 ** power:,g} ×"
         parts.append(f'<line class="{kind}" x1="{x(10 ** power):.1f}" x2="{x(10 ** power):.1f}" y1="{TOP}" y2="{bottom}" stroke-opacity="0.6"/>')
         parts.append(f'<text class="quiet" x="{x(10 ** power):.1f}" y="{bottom + 18}" text-anchor="middle">{label}</text>')
+    for at, (figure, median, marks) in enumerate(rows):
+        parts += row(at, figure, median, [(tool, x(ratio), ratio, missed) for tool, ratio, missed in marks])
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -71,11 +72,9 @@ def legend(results):
 
 
 def row(at, figure, median, marks):
-    top = TOP + ROW * at
-    middle = top + ROW / 2
-    parts = [f'<rect class="stripe" x="8" y="{top}" width="{WIDTH - 16}" height="{ROW}"/>'] if at % 2 == 0 else []
+    middle = TOP + ROW * at + ROW / 2
     title = figure.title.replace("`", "")
-    parts.append(f'<text class="text" x="16" y="{middle + 4}">{escape(title)}</text>')
+    parts = [f'<text class="text" x="16" y="{middle + 4}">{escape(title)}</text>']
     if median is not None:
         parts.append(f'<text class="text" x="{WIDTH - 14}" y="{middle + 4}" text-anchor="end">{number(median)} {escape(figure.unit)}</text>')
     # devloop last, so that nothing covers it.

@@ -19,7 +19,7 @@ def is_awake(stage, file):
     for _ in range(8):
         save(file, word())
         if stage.pipe.until(runs, 2):
-            stage.pipe.until_quiet(0.7, 5)
+            stage.pipe.until_quiet(0.5, 5)
             return True
     return False
 
@@ -47,7 +47,7 @@ def saves(tool, quick, by_rename):
         stage.wait_until_armed()
         if not is_awake(stage, last):
             return [{"missed": True, "runs": 0}]
-        return [one_save(stage, last, by_rename) for _ in range(3 if quick else 12)]
+        return [one_save(stage, last, by_rename) for _ in range(3 if quick else 8)]
 
 
 SAVE = [Figure("ms", "save → command's `main`", "ms", target=4, is_plotted=True), RUNS]
@@ -59,7 +59,7 @@ def save_in_place(tool, quick):
 
 
 @metric("rename", "the same, with a temporary file renamed over it", "watch",
-        [Figure("ms", "save by rename → command's `main`", "ms", target=4, is_plotted=True), RUNS], rounds=2)
+        [Figure("ms", "save by rename → command's `main`", "ms", target=4, is_plotted=True), RUNS], rounds=2, rival_rounds=1)
 def save_by_rename(tool, quick):
     return saves(tool, quick, by_rename=True)
 
@@ -80,7 +80,7 @@ def many(tool, stage, files, how, spread_ms):
     while burst.poll() is None:
         records += stage.pipe.read(0.02)
     begin, end = map(int, burst.communicate()[0].split())
-    records += stage.pipe.until_quiet(1.2, 15)
+    records += stage.pipe.until_quiet(1, 15)
     started, ended = runs(records), [record for record in records if record.what == "ended"]
     sample = {"runs": len(started), "cpu_ms": figures.cpu_ms(pids) - used, "rss_mb": figures.memory_mb(pids),
               "burst_ms": ms(end - begin), "missed": not started or started[-1].words[1] != content}
@@ -109,7 +109,7 @@ SWITCH = [Figure("last_end_ms", "end of a branch switch → end of the last run 
           Figure("rss_mb", "memory after it", "MB", target=30)]
 
 
-@metric("switch", "20,000 files are removed and written anew within 3 s, as git does", "watch", SWITCH, rounds=2)
+@metric("switch", "20,000 files are removed and written anew within 3 s, as git does", "watch", SWITCH, rounds=2, rival_rounds=1)
 def switch(tool, quick):
     files = 1000 if quick else 20_000
     with Stage(tool) as stage:

@@ -28,8 +28,7 @@ def answer(question):
 
 @metric("restart", "a server that answers as soon as it runs is started anew after a save", "serve",
         [Figure("ms", "save → first answer of the new server", "ms", target=6, is_plotted=True),
-         Figure("step_ms", "answer → step after `wait_for_process`", "ms", target=1), Figure("runs", "starts", "")],
-        slow={"pitchfork": 2})
+         Figure("step_ms", "answer → step after `wait_for_process`", "ms", target=1), Figure("runs", "starts", "")])
 def restart(tool, quick):
     samples = []
     with Stage(tool) as stage:
@@ -43,7 +42,7 @@ def restart(tool, quick):
             return [{"missed": True}]
         pid = first[1]
         time.sleep(0.5)
-        for number in range(3 if quick else 7):
+        for number in range(3 if quick else 6):
             pause(0.05, 0.3)
             stage.pipe.drain()
             question = ask(stage.port, pid, 8)
@@ -66,14 +65,14 @@ def restart(tool, quick):
 
 
 @metric("crash", "a child exits with 1; devloop's `restart_delay_ms` is the smallest, 1, and is in the figure", "revive",
-        [Figure("ms", "crash → `main` of the next", "ms", target=5, is_plotted=True)], slow={"pitchfork": 2, "mprocs": 2})
+        [Figure("ms", "crash → `main` of the next", "ms", target=5, is_plotted=True)], rival_rounds=1)
 def crash(tool, quick):
     samples = []
     with Stage(tool) as stage:
         stage.children = [stage.task("child", "fall")]
         stage.start("revive")
         child = stage.told("began", 10)
-        for _ in range(2 if quick else 6):
+        for _ in range(2 if quick else 5):
             if not child:
                 return samples + [{"missed": True}]
             pause(tool.lives_s, tool.lives_s + 0.3)

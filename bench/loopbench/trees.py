@@ -43,20 +43,19 @@ def columns(files, armed, memory, cpu):
 READ = [Figure("read_cpu_ms", "CPU while all are read", "ms", target=0.5), Figure("read_switches", "wake-ups then", "", target=5)]
 
 
-@metric("tree10k", "10,000 files in 1,111 folders, all of which matter", "watch", columns("10,000", 40, 10, 30) + READ)
+@metric("tree10k", "10,000 files in 1,111 folders, all of which matter", "watch", columns("10,000", 40, 10, 30) + READ, rounds=2, rival_rounds=1)
 def tree10k(tool, quick):
     return tree(tool, 1000 if quick else 10_000, saves=2 if quick else 4, reads=True)
 
 
-@metric("tree100k", "100,000 files in 11,111 folders, all of which matter", "watch", columns("100,000", 250, 16, None), rounds=2,
-        slow={"nodemon": 1})
+@metric("tree100k", "100,000 files in 11,111 folders, all of which matter", "watch", columns("100,000", 250, 16, None), rounds=2, rival_rounds=1)
 def tree100k(tool, quick):
     return tree(tool, 1000 if quick else 100_000, saves=2 if quick else 4, reads=False)
 
 
 @metric("ignored", "100,000 files that git ignores beside 5 folders that matter", "ignoring",
         [Figure("armed_ms", "start → 5 folders are watched, 100,000 files ignored", "ms", target=20, is_plotted=True),
-         Figure("watches", "watches", "", target=8)], rounds=2)
+         Figure("watches", "watches", "", target=8)], rounds=2, rival_rounds=1)
 def ignored(tool, quick):
     files = 1000 if quick else 100_000
     project = WORK / f"ignoring{files}"
