@@ -62,9 +62,8 @@ def measure(metric, tools, options, results):
             continue
         for tool in able:
             if number < metric.rounds_of(tool, rounds):
-                if not options.quick:
-                    figures.wait_for_quiet(limit=5)
-                results.add(metric.name, tool.name, metric.measure(tool, options.quick))
+                busy = {} if options.quick else {"busy": figures.wait_for_quiet(limit=5)}
+                results.add(metric.name, tool.name, [{**sample, **busy} for sample in metric.measure(tool, options.quick)])
 
 
 def main(arguments):

@@ -142,10 +142,20 @@ def summary(results):
     return grid(["metric", "measured (median)", "floor", "devloop", "to the floor", "target", "met", "best of the others"], rows)
 
 
+def disturbance(results):
+    """How much of the machine others used: figures from a busy one say little."""
+    shares = [sample.get("busy") for tools in results.content["metrics"].values() for samples in tools.values() for sample in samples]
+    known = sorted(share for share in shares if share is not None)
+    if not known:
+        return "How busy the machine was otherwise is not known: do not trust these figures.\n"
+    warning = "" if statistics.median(known) <= 0.1 else " That is too much to trust these figures."
+    return f"Just before the samples others used {statistics.median(known):.0%} of it (median; {known[-1]:.0%} at most).{warning}\n"
+
+
 def report(results):
     """The whole page."""
     content = results.content
     versions = "".join(f"- {tool}: {version}\n" for tool, version in content["versions"].items())
     tables = [metric_table(results, METRICS[name]) for name in METRICS if results.tools(name)]
-    return "\n".join([HEAD.format(**content), "![ratios to the floor](plot.svg)\n", summary(results), "## All figures\n", *tables,
+    return "\n".join([HEAD.format(**content), disturbance(results), "![ratios to the floor](plot.svg)\n", summary(results), "## All figures\n", *tables,
                       "## Versions\n", versions])
