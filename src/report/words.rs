@@ -55,6 +55,9 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
              steps writes this file, let the watch group `ignore` it, or write it only when its bytes change",
             span(*within)
         ),
+        Notice::WorkflowFeedsItself { workflow, in_a_row, path, is_slowed } => {
+            feeds_itself(workflow, *in_a_row, path, *is_slowed)
+        }
         Notice::EventLoop { event, workflow } => format!(
             "workflow {workflow} runs itself: what it starts posts to event '{event}' again and again; such runs are now \
              at most one a second"
@@ -114,6 +117,14 @@ fn began(workflow: &WorkflowName, changed_files: &[Arc<str>]) -> String {
         [file] => format!("running workflow {workflow} ({file})"),
         [file, rest @ ..] => format!("running workflow {workflow} ({file} and {} more)", rest.len()),
     }
+}
+
+fn feeds_itself(workflow: &WorkflowName, in_a_row: u32, path: &str, is_slowed: bool) -> String {
+    let slowed = if is_slowed { "; such runs are now held back for a second, or as long as they take" } else { "" };
+    format!(
+        "workflow {workflow} feeds itself: {in_a_row} runs in a row were started by what changed during the run before, now \
+         by '{path}'{slowed}; let its watch group `ignore` what its steps write, or write it only when its bytes change"
+    )
 }
 
 /// Fixed: `process NAME is healthy at URL`, `process NAME is ready via state key KEY`.

@@ -23,7 +23,7 @@ mod turn;
 pub use self::batch::PATHS_MAX;
 pub use self::hooks::HOOK_GRACE;
 pub use self::intake::REQUESTS_MAX;
-pub use self::runs::{LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
+pub use self::runs::{FEEDBACK_HOLD, FEEDBACK_RUNS, FEEDBACK_RUNS_LONG, LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 
 use self::changes::Changes;
 use self::drain::Drain;
@@ -120,7 +120,8 @@ impl Engine {
             Fact::WatchingBegan => self.watching_began(),
             Fact::PathsTouched(touches) => {
                 if !self.is_draining() {
-                    self.changes.touched(self.turn.now, &self.plan, touches);
+                    let workflows = self.changes.touched(self.turn.now, &self.plan, touches);
+                    self.runs.files_changed(self.turn.now, &workflows);
                 }
             }
             Fact::Process(name, incarnation, fact) => {

@@ -98,6 +98,11 @@ pub enum TouchKind {
     Writing,
     /// It is whole: closed after writing, renamed, linked, removed, touched.
     Settled,
+    /// Half of a save, perhaps: a name went that may be made again, or a temporary one came. It counts as whole when
+    /// nothing follows.
+    Half,
+    /// A temporary name is gone again: what it was for is told by its own name.
+    Spent,
     /// A comparison of the tree found it changed (poll, overflow): nobody knows when, and it counts as settled.
     Found,
 }

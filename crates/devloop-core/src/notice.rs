@@ -169,6 +169,18 @@ pub enum Notice {
         /// One of the files that started it last.
         path: Arc<str>,
     },
+    /// What a workflow is run for changes while it runs, and only then: it feeds itself. Told once until somebody else
+    /// changes a file of its groups.
+    WorkflowFeedsItself {
+        /// Which.
+        workflow: WorkflowName,
+        /// How many runs in a row came from the one before.
+        in_a_row: u32,
+        /// A file that changed.
+        path: Arc<str>,
+        /// Whether such runs are held back; they are not where `debounce_ms` is 0.
+        is_slowed: bool,
+    },
     /// A run came to its end.
     WorkflowFinished {
         /// Which.
@@ -356,6 +368,7 @@ impl Notice {
             | Self::ProcessKilled { .. }
             | Self::TemplateKeyMissing { .. }
             | Self::WorkflowRepeats { .. }
+            | Self::WorkflowFeedsItself { .. }
             | Self::ObserverFailed { .. }
             | Self::EventLoop { .. } => Level::Warn,
             Self::ProcessStartFailed { .. }
@@ -387,6 +400,7 @@ impl Notice {
             | Self::WorkflowSkipped { .. }
             | Self::WorkflowFinished { .. }
             | Self::WorkflowRepeats { .. }
+            | Self::WorkflowFeedsItself { .. }
             | Self::Message { .. }
             | Self::TemplateKeyMissing { .. } => "workflows",
             Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",

@@ -2,6 +2,7 @@
 
 mod admission;
 mod cancel;
+mod feedback;
 mod lineage;
 mod memory;
 mod progress;
@@ -9,6 +10,8 @@ mod steps;
 
 use self::admission::{Admission, Going, WaitingRun, Want};
 use self::cancel::{Leaving, Why};
+pub use self::feedback::{FEEDBACK_HOLD, FEEDBACK_RUNS, FEEDBACK_RUNS_LONG};
+use self::feedback::{Feedback, HURRY};
 pub(crate) use self::lineage::Lineage;
 use self::lineage::Origin;
 pub use self::lineage::{LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
@@ -16,6 +19,7 @@ use self::memory::Memory;
 use self::progress::{Flow, Outcome};
 pub(crate) use self::steps::Reach;
 use super::batch::{Batch, merge_files};
+use super::changes::Workflows;
 use super::hooks::Hooks;
 use super::processes::Processes;
 use super::turn::Turn;
@@ -34,6 +38,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Runs {
     admission: Admission,
+    feedback: Feedback,
     /// In the order in which they began.
     going: Vec<Run>,
     /// Runs that the session begins with and that are not over.
@@ -71,12 +76,32 @@ impl Runs {
         self.startup.extend(after);
     }
 
+    /// Files changed that matter to these workflows. They are released later.
+    pub(crate) fn files_changed(&mut self, now: Moment, workflows: &Workflows<'_>) {
+        for workflow in workflows {
+            let is_going = self.going.iter().any(|run| run.workflow == **workflow);
+            if self.feedback.changed(now, workflow, is_going) {
+                self.admission.hurry(workflow, now + HURRY);
+                // Somebody is at work: nothing that is held back has to wait for their next change.
+                if self.going.is_empty() {
+                    self.admission.hurry_others(workflow, now);
+                }
+            }
+        }
+    }
+
     /// Wants the workflows of a batch, one after the other in name order.
     pub(crate) fn want_batch(&mut self, batch: Batch, reach: &mut Reach<'_>) {
         let mut after = Vec::new();
         for (workflow, files) in batch {
-            let want = Want { files, after: after.clone(), ..Want::default() };
-            after.extend(self.want(&workflow, want, reach));
+            let is_own_doing = self.feedback.released(&workflow);
+            let is_held = is_own_doing && !reach.plan.debounce.is_zero();
+            let not_before = is_held.then(|| self.feedback.not_before(&workflow, reach.turn.now)).flatten();
+            let origin = Origin { is_own_doing, ..Origin::default() };
+            let want = Want { files, origin, after: after.clone(), not_before };
+            let run = self.want(&workflow, want, reach);
+            // Nothing waits for a run that is held back.
+            after.extend(run.filter(|_| not_before.is_none()));
         }
     }
 
@@ -134,6 +159,13 @@ impl Runs {
         for run in over {
             self.startup.remove(&run.id);
             reach.turn.stir();
+            let now = reach.turn.now;
+            let is_cancelled = matches!(&run.stage, Stage::Leaving(leaving) if leaving.is_cancelled());
+            let took = Some(now.since(run.began)).filter(|_| !is_cancelled);
+            self.feedback.ended(now, &run.workflow, took);
+            if let Some(at) = self.feedback.not_before(&run.workflow, now) {
+                self.admission.hold(&run.workflow, at);
+            }
             if let Stage::Leaving(leaving) = run.stage {
                 leaving.tell(reach.turn, run.workflow);
             }
@@ -154,9 +186,13 @@ impl Runs {
         let mut chain = origin.ancestors.clone();
         chain.insert(workflow.clone());
         let events = event_values(&footprint, reach);
+        if let (Some(in_a_row), Some(path)) = (self.feedback.began(&workflow), files.first()) {
+            let (workflow, path, is_slowed) = (workflow.clone(), Arc::clone(path), !reach.plan.debounce.is_zero());
+            reach.turn.report(Notice::WorkflowFeedsItself { workflow, in_a_row, path, is_slowed });
+        }
         let mut memory = Memory::new(files.into_iter().collect(), Arc::new(chain), events);
         reach.turn.stir();
-        if origin.is_own_doing && reach.lineage.began(&workflow, reach.turn.now) {
+        if origin.is_own_doing && !origin.events.is_empty() && reach.lineage.began(&workflow, reach.turn.now) {
             for event in origin.events.iter().cloned() {
                 reach.turn.report(Notice::EventLoop { event, workflow: workflow.clone() });
             }

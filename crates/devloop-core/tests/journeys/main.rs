@@ -10,6 +10,7 @@ mod build;
 mod changes;
 mod endings;
 mod events;
+mod feedback;
 mod found;
 mod hooks;
 mod processes;

@@ -41,6 +41,9 @@ pub(crate) struct Script {
     pub(crate) leftovers: BTreeSet<&'static str>,
     /// Hooks that post a value of their own to an event, 2 ms after their start.
     pub(crate) hook_posts: BTreeMap<&'static str, &'static str>,
+    /// Hooks that write files 2 ms after their start, and the groups of paths that they write, one after the other; the
+    /// last one stays.
+    pub(crate) hook_writes: BTreeMap<&'static str, Vec<&'static str>>,
     /// Whether saves and probes are in the trace.
     pub(crate) shows_everything: bool,
 }
@@ -285,11 +288,17 @@ impl Story {
             self.in_micros(2000, post);
         }
         let poll = self.polls.entry(hook.clone()).or_default();
+        let turn = *poll;
         let outcome = match self.script.hook_ends.get(hook.as_str()) {
             Some(outcomes) => outcomes[(*poll).min(outcomes.len() - 1)].clone(),
             None => exits(0, Captured::Nothing),
         };
         *poll += 1;
+        if let Some(paths) = self.script.hook_writes.get(hook.as_str()) {
+            let path = paths[turn.min(paths.len() - 1)];
+            let touch = Touch { path: path.into(), kind: TouchKind::Settled };
+            self.in_micros(2000, Fact::PathsTouched(vec![touch]));
+        }
         let takes = self.script.hook_takes.get(hook.as_str()).copied().unwrap_or(10);
         if takes < u64::MAX {
             self.in_micros(takes * 1000, Fact::HookFinished { task, outcome });

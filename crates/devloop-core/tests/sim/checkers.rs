@@ -5,6 +5,7 @@ pub(crate) mod changes;
 pub(crate) mod drain;
 pub(crate) mod events;
 pub(crate) mod footprints;
+mod holds;
 pub(crate) mod hooks;
 pub(crate) mod liveness;
 pub(crate) mod processes;
@@ -48,7 +49,7 @@ impl Checkers {
     /// `late` is the latest that a deadline is told.
     pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
         Self {
-            runs: runs::Runs::new(plan),
+            runs: runs::Runs::new(plan, late),
             processes: processes::Processes::new(plan),
             changes: changes::Changes::new(plan, late),
             hooks: hooks::Hooks::new(plan, late),

@@ -251,7 +251,7 @@ fn plant(world: &mut World, dice: &mut Dice, until: Moment) {
         for _ in 0..=touches {
             let other = format!("{}/{}", dice.pick(&plans::FOLDERS), dice.pick(&["u.rs", "v.css", "w.tmp"]));
             let path: Arc<str> = if dice.percent(70) { path.as_str().into() } else { other.into() };
-            let kinds = [TouchKind::Settled, TouchKind::Settled, TouchKind::Writing, TouchKind::Found];
+            let kinds = [TouchKind::Settled, TouchKind::Settled, TouchKind::Writing, TouchKind::Found, TouchKind::Half];
             let touch = |kind| Fact::PathsTouched(vec![Touch { path: Arc::clone(&path), kind }]);
             world.plant(at, touch(*dice.pick(&kinds)));
             at = at + Duration::from_micros(dice.roll() % pause);
