@@ -45,6 +45,7 @@ pub struct Adapters {
     reporter: Arc<Reporter>,
     facts: FactSender,
     changes: ChangeSender,
+    launcher: Launcher,
     processes: Processes,
     hooks: Hooks,
     prober: Prober,
@@ -85,7 +86,8 @@ impl Adapters {
             processes: Processes::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             hooks: Hooks::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             servers: Servers::start(listeners, &plan, &reporter, facts.clone()),
-            prober: Prober::new(Arc::clone(&plan), launcher, facts.clone()),
+            prober: Prober::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
+            launcher,
             plan,
             reporter,
             facts,
@@ -133,6 +135,8 @@ impl Adapters {
 
 impl Hands for Adapters {
     fn perform(&mut self, effect: Effect) {
+        // Lines are shown when the children of this step are on their way.
+        self.launcher.output().hold();
         match effect {
             Effect::WatchPaths => self.watch(),
             Effect::StartProcess(process, incarnation) => self.processes.start(process, incarnation),
@@ -152,5 +156,9 @@ impl Hands for Adapters {
             // The loop takes this one for itself.
             Effect::EndSession(Ending::AsAsked | Ending::Failed | Ending::Abandoned { .. }) => {}
         }
+    }
+
+    fn settle(&mut self) {
+        self.launcher.output().release();
     }
 }

@@ -39,6 +39,7 @@ pub async fn run(engine: &mut Engine, inbox: &mut Inbox, hands: &mut impl Hands,
             }
             hands.perform(effect);
         }
+        hands.settle();
         fact = next(inbox, engine, clock).await;
     }
 }

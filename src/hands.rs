@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 pub trait Hands {
     /// Begins an effect. Returns at once and never fails: what goes wrong becomes a fact.
     fn perform(&mut self, effect: Effect);
+    /// Called when all effects of a step have begun: what could wait for the last of them goes now.
+    fn settle(&mut self);
 }
 
 /// Where an adapter's facts go. The lane belongs to the sender, never to the kind of fact, so that one child's captures

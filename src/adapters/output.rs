@@ -182,6 +182,17 @@ impl Output {
         self.inbox.send(Command::Drain(id, done));
     }
 
+    /// From now on wishes gather, and nobody is woken for each: another thread that wakes up on a busy machine would take
+    /// the processor from a child that is about to start.
+    pub fn hold(&self) {
+        self.inbox.hold();
+    }
+
+    /// Wakes the reader for what has gathered since [`Self::hold`], if that was called.
+    pub fn release(&self) {
+        self.inbox.release();
+    }
+
     /// Writes a line of devloop's own, after all lines of children that were read before. While a file takes nothing, up
     /// to 4 MiB wait for it; more are counted, and the number is told when it goes on.
     pub fn line(&self, line: OwnLine) {

@@ -12,7 +12,7 @@ use super::inotify::{self, Event, Events, Inotify};
 use super::stamps::{Stamp, Status, wall_clock};
 use super::targets::is_below;
 use super::tree::{Look, Relative, Tree, join, name_of};
-use super::{Ears, Heard, Post, WatcherTrouble, polling};
+use super::{Ears, Heard, Post, WatcherTrouble, farewell, polling};
 use devloop_core::fact::TouchKind;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::ReadFlags;
@@ -69,6 +69,7 @@ pub(super) fn run_with(post: Post, ended: &PipeReader, watches_max: usize) {
     while native.wait(ended) {
         native.turn();
     }
+    farewell::close_later(native.eyes.queue());
 }
 
 pub(super) struct Native {
