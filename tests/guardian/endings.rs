@@ -18,7 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     ("a_forker_does_not_outrun_the_kill", a_forker_does_not_outrun_the_kill),
     ("a_dropped_child_is_killed", a_dropped_child_is_killed),
     ("many_launches_leave_no_zombies_and_no_descriptors", many_launches_leave_no_zombies_and_no_descriptors),
-    ("orphans_that_end_are_reaped_while_the_command_runs", orphans_that_end_are_reaped_while_the_command_runs),
+    ("p9_orphans_that_end_are_reaped_while_the_command_runs", orphans_that_end_are_reaped_while_the_command_runs),
 ];
 
 fn an_exit_code_and_a_signal_are_told() {

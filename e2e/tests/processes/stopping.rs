@@ -61,7 +61,7 @@ steps = [{ action = "stop_process", process = "deaf" }, { action = "log", messag
 
 // promise: process.stop.1
 #[test]
-fn a_process_that_was_put_to_sleep_is_woken_to_end_well() {
+fn p10_a_process_that_was_put_to_sleep_is_woken_to_end_well() {
     let project = project(
         r#"
 [process.asleep]
@@ -223,7 +223,7 @@ stop_timeout_ms = 100
 }
 
 #[test]
-fn many_restarts_of_a_tree_leave_no_process_and_no_descriptor_behind() {
+fn p8_many_restarts_of_a_tree_leave_no_process_and_no_descriptor_behind() {
     let project = project(
         r#"
 [watch.go]

@@ -217,7 +217,7 @@ fn without_its_guardian_a_session_stops_everything_and_fails() {
 }
 
 #[test]
-fn what_survives_sigkill_is_named_and_left_after_ten_seconds() {
+fn p11_what_survives_sigkill_is_named_and_left_after_ten_seconds() {
     let script = Script { deaf: ["server"].into(), undying: ["server"].into(), ..Script::default() };
     let mut story = Story::begins(levels(), script).interrupted(1000);
     check(
