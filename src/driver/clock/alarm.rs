@@ -7,10 +7,8 @@ use rustix::time::{
 };
 use std::cell::Cell;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
 use tokio::time::Instant;
 
 const NEVER: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -18,21 +16,18 @@ const NEVER: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// One alarm, set again for each wait; for one waiter at a time.
 #[derive(Debug)]
 pub(super) struct Alarm {
-    timer: AsyncFd<OwnedFd>,
+    /// No pipe, but read like one: the runtime's own wrapper for descriptors of any kind does not own what it waits for.
+    timer: pipe::Receiver,
     /// When it rings, or has rung unheard.
     set_for: Cell<Option<Instant>>,
 }
 
 impl Alarm {
     /// Must be called inside a Tokio runtime. Fails when the system gives no descriptor.
-    #[expect(
-        deprecated,
-        reason = "its successor is unsafe; the descriptor is ours alone, and closed after its registration"
-    )]
     pub(super) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        Ok(Self { timer: AsyncFd::with_interest(timer, Interest::READABLE)?, set_for: Cell::new(None) })
+        Ok(Self { timer: pipe::Receiver::from_owned_fd_unchecked(timer)?, set_for: Cell::new(None) })
     }
 
     /// Waits until an instant; at once when it is past. A wait that is given up leaves the alarm set: the next one for
@@ -47,15 +42,20 @@ impl Alarm {
                 self.set(left)?;
                 self.set_for.set(Some(until));
             }
-            self.timer.async_io(Interest::READABLE, |timer| Ok(rustix::io::read(timer, &mut [0; 8])?)).await?;
-            self.set_for.set(None);
+            self.timer.readable().await?;
+            match self.timer.try_read(&mut [0; 8]) {
+                Ok(_) => self.set_for.set(None),
+                // What made it readable was an earlier alarm, which setting it anew has taken back.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 
     fn set(&self, left: Duration) -> io::Result<()> {
         let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
         let spec = Itimerspec { it_interval: NEVER, it_value: left };
-        timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &spec)?;
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &spec)?;
         Ok(())
     }
 }
