@@ -33,9 +33,12 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::io::Interest;
 use tokio::signal::unix::{SignalKind, signal};
 
+use child::Living;
+use wire::Order;
+
 pub use candidates::candidates;
 pub use child::{Child, Control};
-pub use signals::is_hangup_ignored;
+pub use signals::is_ignored;
 
 /// Keepers that wait for a launch, at most: those of a session's first processes.
 const SPARES_MAX: usize = 16;
@@ -161,6 +164,8 @@ pub struct Guardian {
     socket: UnixStream,
     /// Keepers that wait for their launch: forking them beforehand takes the fork out of the way from change to command.
     spares: Mutex<Vec<UnixStream>>,
+    /// All children, for a pause.
+    living: Living,
     /// The socket once more, for the runtime that does not exist yet when we fork.
     watched: OnceLock<tokio::net::UnixStream>,
 }
@@ -177,7 +182,8 @@ pub fn fork() -> io::Result<Guardian> {
     let (ours, theirs) = UnixStream::pair()?;
     let pid = spawn::fork(|| body::guard(theirs.as_fd()))?;
     ours.set_nonblocking(true)?;
-    Ok(Guardian { pid, socket: ours, spares: Mutex::default(), watched: OnceLock::new() })
+    let spares = Mutex::default();
+    Ok(Guardian { pid, socket: ours, spares, living: Living::default(), watched: OnceLock::new() })
 }
 
 impl Guardian {
@@ -193,13 +199,14 @@ impl Guardian {
         let payload = wire::encode(&launch)?;
         let ends = [launch.stdout.as_fd(), launch.stderr.as_fd()];
         let spare = self.spares().pop();
-        match spare.map(|control| Child::begin(control, &payload, &ends)) {
+        let begun = match spare.map(|control| Child::begin(control, &payload, &ends)) {
             Some(Ok(child)) => Ok(child),
             // A spare that somebody killed is no reason to fail.
             Some(Err(_)) | None => {
                 self.ask_for_keeper().and_then(|control| Child::begin_at_last(control, &payload, &ends))
             }
-        }
+        };
+        begun.inspect(|child| self.living.add(child))
     }
 
     /// Has so many keepers made that wait for a launch, if there are fewer. Returns at once. Without one a launch asks by
@@ -216,6 +223,17 @@ impl Guardian {
 
     fn spares(&self) -> MutexGuard<'_, Vec<UnixStream>> {
         self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pauses all children: SIGTSTP to their process groups, which a terminal's ctrl-z does not reach, and SIGSTOP to
+    /// descendants outside of them. Never waits.
+    pub fn suspend_all(&self) {
+        self.living.order(Order::Suspend);
+    }
+
+    /// Continues all children.
+    pub fn resume_all(&self) {
+        self.living.order(Order::Resume);
     }
 
     /// Waits until the guardian is gone, and reaps it. Wakes it when somebody has stopped it.

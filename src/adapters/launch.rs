@@ -83,6 +83,16 @@ impl Launcher {
         self.guardian.prepare(1);
     }
 
+    /// Pauses all children.
+    pub fn suspend_all(&self) {
+        self.guardian.suspend_all();
+    }
+
+    /// Continues all children.
+    pub fn resume_all(&self) {
+        self.guardian.resume_all();
+    }
+
     /// Waits until the guardian is gone.
     pub async fn guardian_lost(&self) {
         self.guardian.lost().await;

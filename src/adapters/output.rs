@@ -205,6 +205,8 @@ impl OutputEnd {
     /// `within` (at most ten times that in all). Answers whether everything was. Waits: not for the loop's thread while
     /// the loop still runs.
     pub fn flush_and_stop(self, within: Duration) -> bool {
+        // Whoever held wishes back has ended before it could let them go.
+        self.inbox.release();
         let mut written = true;
         let mut stalled = vec![false; self.queues.len()];
         // A second time for what the first says: a file that failed is told in another.

@@ -10,6 +10,7 @@
 mod batch;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod farewell;
+mod fate;
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod hints;
 mod ignores;
@@ -38,6 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use fate::{Fate, fate};
 pub use own::OwnFiles;
 
 /// What the watcher says.

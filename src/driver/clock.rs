@@ -4,6 +4,7 @@
 mod alarm;
 
 use devloop_core::moment::Moment;
+use std::cell::Cell;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -13,12 +14,15 @@ pub trait Clock {
     fn now(&self) -> Moment;
     /// Waits until a moment; at once when it is past.
     fn sleep_until(&self, moment: Moment) -> impl Future<Output = ()>;
+    /// Goes back to a moment: the time since then never was. Says how much that is.
+    fn rewind(&self, to: Moment) -> Duration;
 }
 
-/// The system's monotonic clock (`CLOCK_MONOTONIC`, which stands still while the machine sleeps).
+/// The system's monotonic clock (`CLOCK_MONOTONIC`, which stands still while the machine sleeps), without the time for
+/// which devloop was stopped.
 #[derive(Debug)]
 pub struct SessionClock {
-    began: Instant,
+    began: Cell<Instant>,
     #[cfg(any(target_os = "linux", target_os = "android"))]
     alarm: Option<alarm::Alarm>,
 }
@@ -27,7 +31,7 @@ impl SessionClock {
     /// A clock that begins now. Must be called inside a Tokio runtime.
     pub fn start() -> Self {
         Self {
-            began: Instant::now(),
+            began: Cell::new(Instant::now()),
             // Without a descriptor for it moments come up to two milliseconds late, and none is lost.
             #[cfg(any(target_os = "linux", target_os = "android"))]
             alarm: alarm::Alarm::new().ok(),
@@ -37,12 +41,12 @@ impl SessionClock {
 
 impl Clock for SessionClock {
     fn now(&self) -> Moment {
-        Moment::ZERO + self.began.elapsed()
+        Moment::ZERO + self.began.get().elapsed()
     }
 
     /// To the microsecond on Linux. Elsewhere the runtime's own timers have to do, which round up to whole milliseconds.
     async fn sleep_until(&self, moment: Moment) {
-        let until = self.began + Duration::from_micros(moment.as_micros());
+        let until = self.began.get() + Duration::from_micros(moment.as_micros());
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(alarm) = &self.alarm
             && alarm.sleep_until(until).await.is_ok()
@@ -50,6 +54,12 @@ impl Clock for SessionClock {
             return;
         }
         tokio::time::sleep_until(until).await;
+    }
+
+    fn rewind(&self, to: Moment) -> Duration {
+        let skipped = self.now().since(to);
+        self.began.set(self.began.get() + skipped);
+        skipped
     }
 }
 

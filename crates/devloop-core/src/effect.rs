@@ -22,6 +22,9 @@ pub enum Effect {
     StopProcess(ProcessName, Incarnation),
     /// End a life: SIGKILL to all of it until nothing is left. Answer: as of `StopProcess`.
     KillProcess(ProcessName, Incarnation),
+    /// Pause all children, and then devloop until somebody continues it (`SIGCONT`): the one effect that the loop waits
+    /// for, since nothing runs meanwhile. Answer: `Slept`.
+    Suspend,
     /// Run a hook. Answer: `HookFinished`.
     StartHook {
         /// Whose end is the answer.
@@ -107,6 +110,8 @@ pub struct Errand {
 pub enum Ending {
     /// As asked: exit code 0.
     AsAsked,
+    /// As asked, but the last values could not be written into the state file: exit code 1. Why was a notice.
+    Unsaved,
     /// Something made going on impossible: exit code 1. What is in words by then: it was the last notice.
     Failed,
     /// What survives SIGKILL was left behind: exit code 1.

@@ -78,7 +78,11 @@ impl Protocol {
         }
         match fact {
             Fact::SessionBegan => self.has_begun = true,
-            Fact::DeadlineReached | Fact::InterruptRequested(_) | Fact::GuardianLost => {}
+            Fact::DeadlineReached
+            | Fact::InterruptRequested(_)
+            | Fact::SuspendRequested
+            | Fact::Slept(_)
+            | Fact::GuardianLost => {}
             Fact::WatchingBegan => {
                 if self.watching != Watching::Asked {
                     return Err(format!(
@@ -140,7 +144,7 @@ impl Protocol {
             Effect::CancelProbe(task) => self.cancel_probe(*task)?,
             Effect::SaveState { version, .. } => self.save(*version)?,
             Effect::AnswerRequest { request, verdict, run } => self.answer_request(*request, *verdict, *run)?,
-            Effect::Report(_) | Effect::BroadcastReload => {}
+            Effect::Report(_) | Effect::BroadcastReload | Effect::Suspend => {}
             Effect::EndSession(ending) => self.end(ending)?,
         }
         Ok(())
@@ -270,7 +274,7 @@ impl Protocol {
                     return Err(format!("the session ends and names {named:?}, but what lives is {left:?}"));
                 }
             }
-            Ending::AsAsked | Ending::Failed => {
+            Ending::AsAsked | Ending::Unsaved | Ending::Failed => {
                 if !left.is_empty() {
                     return Err(format!("the session ends as {ending:?} while these live: {left:?}"));
                 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// After a failed save, the next one comes with the next change, or after this.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// How long the end of the session waits for the file.
 const LAST_SAVE_MAX: Duration = Duration::from_secs(10);
@@ -118,6 +118,11 @@ impl Session {
     /// Whether the file holds a version.
     pub(crate) fn is_saved(&self, version: StateVersion) -> bool {
         self.saved >= version
+    }
+
+    /// Whether the file holds all that was written so far.
+    pub(crate) fn is_whole_on_disk(&self) -> bool {
+        self.is_saved(self.version) || self.values == self.on_disk
     }
 
     /// The version that holds all that was written so far.

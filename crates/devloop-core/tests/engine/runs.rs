@@ -58,7 +58,7 @@ fn a_hook_that_takes_too_long_is_stopped_then_killed_and_fails_the_run() {
     let mut bench = Bench::begun(plan);
     bench.saves_and_waits(&["src/a"]);
     assert_eq!(bench.wait_ms(1000), ["stop t1"]);
-    assert_eq!(bench.wait_ms(5000), ["kill t1"]);
+    assert_eq!(bench.wait_ms(5000), ["WaitingForStop", "kill t1"]);
     assert_eq!(bench.hook_ends(1, 0, Captured::Nothing), ["failed main: main.[1] run_hook: HookTimedOut"]);
 }
 
@@ -103,7 +103,7 @@ fn the_first_failure_of_a_parallel_step_cancels_the_rest_and_names_its_place() {
     let lines = bench.saves_and_waits(&["src/x"]);
     assert_eq!(lines[1..], [r#"hook slow t1 for main ["src/x"]"#, r#"hook bad t2 for inner ["src/x"]"#]);
     assert_eq!(bench.hook_ends(2, 3, Captured::Nothing), ["stop t1"]);
-    assert_eq!(bench.wait_ms(5000), ["kill t1"]);
+    assert_eq!(bench.wait_ms(5000), ["WaitingForStop", "kill t1"]);
     assert_eq!(
         bench.hook_ends(1, -9, Captured::Nothing),
         ["failed main: main.[2, 2] run_workflow > inner.[1] run_hook: HookFailed"]
@@ -199,4 +199,21 @@ fn a_run_that_awaits_a_process_which_another_run_cannot_start_goes_on_failing_no
             "failed other: other.[1] wait_for_process: ProcessNotRunning",
         ]
     );
+}
+
+#[test]
+fn t2_after_a_long_sleep_an_observed_hook_is_asked_once() {
+    let mut plan = plan(Vec::new());
+    let observe = ObservePlan { workflow: "main".into(), interval: ms(1000) };
+    add_hook(&mut plan, "branch", HookPlan { observe: Some(observe), ..hook() });
+    let mut bench = Bench::begun(plan);
+    bench.hook_ends(1, 0, Captured::Nothing);
+    assert_eq!(bench.wait_ms(1000), ["hook branch t2 for observe []"]);
+    bench.hook_ends(2, 0, Captured::Nothing);
+    // An hour passes in which nobody could look.
+    bench.now = bench.now + ms(3_600_000);
+    assert_eq!(bench.give(devloop_core::fact::Fact::DeadlineReached), ["hook branch t3 for observe []"]);
+    assert_eq!(bench.hook_ends(3, 0, Captured::Nothing), [""; 0]);
+    assert_eq!(bench.wait_ms(999), [""; 0]);
+    assert_eq!(bench.wait_ms(1), ["hook branch t4 for observe []"]);
 }

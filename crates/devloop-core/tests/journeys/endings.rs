@@ -85,13 +85,12 @@ fn the_grace_period_counts_for_each_level() {
             +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
             +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
             +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
-            +2000ms DeadlineReached → 'WaitingForStop { processes: [cache, db, server] }'
+            +2000ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: KilledIn(4s) }], can_be_hurried: true }'
             +6000ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
             +6001ms server#1 exited with signal 9 (SIGKILL)
             +6002ms server#1 gone → 'ProcessStopped { process: server }', stop cache#1, stop db#1
             +6007ms cache#1 exited with signal 15 (SIGTERM)
             +6008ms cache#1 gone → 'ProcessStopped { process: cache }'
-            +7000ms DeadlineReached → 'WaitingForStop { processes: [db] }'
             +7002ms DeadlineReached → 'ProcessKilled { process: db, after: 1s }', kill db#1
             +7003ms db#1 exited with signal 9 (SIGKILL)
             +7004ms db#1 gone → 'ProcessStopped { process: db }', end as asked
@@ -230,11 +229,11 @@ fn p11_what_survives_sigkill_is_named_and_left_after_ten_seconds() {
             +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
             +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
             +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
-            +2000ms DeadlineReached → 'WaitingForStop { processes: [cache, db, server] }'
+            +2000ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: KilledIn(4s) }], can_be_hurried: true }'
             +6000ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
             +6500ms server#1 stuck at 7 → 'ProcessStuck { process: server, pid: 7 }'
-            +7000ms DeadlineReached → 'WaitingForStop { processes: [cache, db, server] }'
-            +12000ms DeadlineReached → 'WaitingForStop { processes: [cache, db, server] }'
+            +7000ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: Killed }], can_be_hurried: true }'
+            +12000ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: Killed }], can_be_hurried: true }'
             +16000ms DeadlineReached → stop cache#1, stop db#1
             +16005ms cache#1 exited with signal 15 (SIGTERM)
             +16005ms db#1 exited with signal 15 (SIGTERM)
