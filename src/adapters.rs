@@ -163,6 +163,7 @@ impl Adapters {
 
 impl Hands for Adapters {
     fn stepped(&mut self, look: &dyn Fn() -> View) {
+        self.launcher.output().release();
         let Status { session, chronicle, file: Some(file), is_stale } = &mut self.status else { return };
         if std::mem::take(is_stale) {
             let (session, plan) = (Arc::clone(session), Arc::clone(&self.plan));
@@ -171,6 +172,12 @@ impl Hands for Adapters {
     }
 
     fn perform(&mut self, effect: Effect) {
+        // Lines are shown when the children of this step are on their way, and before devloop stands still.
+        if matches!(effect, Effect::Suspend) {
+            self.launcher.output().release();
+        } else {
+            self.launcher.output().hold();
+        }
         // Nobody sees from outside that a value is saved or a probe is under way.
         self.status.is_stale |= !matches!(
             effect,

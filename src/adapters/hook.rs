@@ -112,6 +112,7 @@ async fn follow(
         if let Some(pass) = &pass {
             pass.started(pid);
         }
+        tools.prepare_next();
     };
     let control = child.control();
     let end = tokio::select! {

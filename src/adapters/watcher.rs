@@ -8,6 +8,8 @@
 //! about what a change means.
 
 mod batch;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod farewell;
 mod fate;
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod hints;

@@ -218,6 +218,7 @@ impl Engine {
         self.phase = Phase::Draining;
         self.drain = Some(Drain::new(ending));
         self.changes.clear();
+        self.turn.session.begin_to_end();
         self.intake.drain(&mut self.turn);
         self.observers.stop(&mut self.turn, &mut self.hooks);
         self.runs.drain(&mut self.turn, &mut self.hooks);

@@ -15,7 +15,7 @@ use super::polling::Poller;
 use super::stamps::{Stamp, Status, wall_clock};
 use super::targets::is_below;
 use super::tree::{Look, Relative, Tree};
-use super::{Ears, Heard, Post, WatcherTrouble, polling};
+use super::{Ears, Heard, Post, WatcherTrouble, farewell, polling};
 use devloop_core::fact::TouchKind;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::ReadFlags;
@@ -164,6 +164,11 @@ impl Native {
         let root = self.lost.root.then(|| Instant::now() + ROOT_INTERVAL);
         let polled = (!self.polled.is_empty()).then_some(self.poll_at);
         [linked, root, polled, self.stamp_at].into_iter().flatten().min()
+    }
+
+    /// The watches end with the program, and nobody waits for that.
+    pub(super) fn part(&self) {
+        farewell::close_later(self.eyes.queue());
     }
 
     /// Hears all that waits, says it, and looks at what is due.

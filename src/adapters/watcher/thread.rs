@@ -35,6 +35,7 @@ pub(super) fn run_with(post: Post, ended: &PipeReader, watches_max: usize) {
     while native.wait(ended) {
         native.turn();
     }
+    native.part();
 }
 
 /// Compares at intervals until the system gives a queue. `None`: the watcher was dropped before.

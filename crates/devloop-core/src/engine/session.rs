@@ -27,12 +27,21 @@ pub(crate) struct Session {
     settled: StateVersion,
     /// The newest version that is on disk.
     saved: StateVersion,
+    /// What is on disk survives a loss of power.
+    is_durable: bool,
     on_disk: Arc<Values>,
-    in_flight: Option<(StateVersion, Arc<Values>)>,
+    in_flight: Option<Flight>,
     retry_at: Option<Moment>,
     /// The error that the user was told of last, until a save works again.
     told: Option<String>,
     last: LastSave,
+}
+
+/// A save that is not answered.
+struct Flight {
+    version: StateVersion,
+    values: Arc<Values>,
+    is_durable: bool,
 }
 
 /// How far the save at the end of the session is.
@@ -40,6 +49,9 @@ pub(crate) struct Session {
 enum LastSave {
     /// The session goes on.
     NotYet,
+    /// The session ends, and something still runs that may write. What is known now is saved durably meanwhile, so that
+    /// nobody waits for the disk when the last child has gone. `is_asked`: once more only for what changes.
+    Early { is_asked: bool },
     /// It comes as soon as no other save is in flight.
     Wanted { give_up_at: Moment },
     /// It is in flight.
@@ -59,6 +71,7 @@ impl Session {
             tried: StateVersion::default(),
             settled: StateVersion::default(),
             saved: StateVersion::default(),
+            is_durable: false,
             in_flight: None,
             retry_at: None,
             told: None,
@@ -99,7 +112,7 @@ impl Session {
     /// Whether the file holds this value of a key and will after the save in flight.
     pub(crate) fn is_on_disk(&self, key: &str, value: &Value) -> bool {
         let holds = |values: &Values| values.get(key) == Some(value);
-        holds(&self.on_disk) && self.in_flight.as_ref().is_none_or(|(_, values)| holds(values))
+        holds(&self.on_disk) && self.in_flight.as_ref().is_none_or(|flight| holds(&flight.values))
     }
 
     /// Whether the file holds a version.
@@ -129,9 +142,10 @@ impl Session {
 
     /// A save worked; says whether that is news for the user.
     pub(crate) fn saved(&mut self, version: StateVersion) -> Option<Notice> {
-        let (_, values) = self.take_flight(version)?;
+        let flight = self.take_flight(version)?;
         self.saved = version;
-        self.on_disk = values;
+        self.is_durable = flight.is_durable;
+        self.on_disk = flight.values;
         self.retry_at = None;
         self.told.take().map(|_| Notice::StateSaveRecovered)
     }
@@ -144,8 +158,8 @@ impl Session {
     }
 
     /// Answers to saves that nobody waits for end here.
-    fn take_flight(&mut self, version: StateVersion) -> Option<(StateVersion, Arc<Values>)> {
-        let flight = self.in_flight.take_if(|(asked, _)| *asked == version)?;
+    fn take_flight(&mut self, version: StateVersion) -> Option<Flight> {
+        let flight = self.in_flight.take_if(|flight| flight.version == version)?;
         self.settled = self.settled.max(version);
         if matches!(self.last, LastSave::Asked { .. }) {
             self.last = LastSave::Over;
@@ -161,9 +175,16 @@ impl Session {
         Some(Notice::StateSaveFailed { error })
     }
 
+    /// The session begins to end: from now on what is saved survives a loss of power.
+    pub(crate) fn begin_to_end(&mut self) {
+        if self.last == LastSave::NotYet {
+            self.last = LastSave::Early { is_asked: false };
+        }
+    }
+
     /// From now on only the last save matters.
     pub(crate) fn want_last_save(&mut self, now: Moment) {
-        if self.last == LastSave::NotYet {
+        if matches!(self.last, LastSave::NotYet | LastSave::Early { .. }) {
             self.last = LastSave::Wanted { give_up_at: now + LAST_SAVE_MAX };
         }
     }
@@ -180,7 +201,7 @@ impl Session {
                 self.last = LastSave::Over;
                 self.tell_failure(format!("not written within {} s", LAST_SAVE_MAX.as_secs()))
             }
-            LastSave::Wanted { .. } | LastSave::Asked { .. } | LastSave::NotYet | LastSave::Over => None,
+            _ => None,
         }
     }
 
@@ -191,9 +212,17 @@ impl Session {
         }
         match self.last {
             LastSave::Over | LastSave::Asked { .. } => None,
+            LastSave::Wanted { .. } if self.is_durable && self.values == self.on_disk => {
+                self.last = LastSave::Over;
+                None
+            }
             LastSave::Wanted { give_up_at } => {
                 self.last = LastSave::Asked { give_up_at };
                 Some(self.save(true))
+            }
+            LastSave::Early { is_asked } => {
+                self.last = LastSave::Early { is_asked: true };
+                (!is_asked || self.is_save_due(now)).then(|| self.save(true))
             }
             LastSave::NotYet => self.is_save_due(now).then(|| self.save(false)),
         }
@@ -218,16 +247,16 @@ impl Session {
     fn save(&mut self, durable: bool) -> Effect {
         self.tried = self.version;
         self.retry_at = None;
-        self.in_flight = Some((self.version, Arc::clone(&self.values)));
+        self.in_flight = Some(Flight { version: self.version, values: Arc::clone(&self.values), is_durable: durable });
         Effect::SaveState { version: self.version, values: Arc::clone(&self.values), durable }
     }
 
     /// When a save is tried again, or given up.
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         match self.last {
-            LastSave::NotYet if self.in_flight.is_none() => self.retry_at,
+            LastSave::NotYet | LastSave::Early { .. } if self.in_flight.is_none() => self.retry_at,
             LastSave::Wanted { give_up_at } | LastSave::Asked { give_up_at } => Some(give_up_at),
-            LastSave::NotYet | LastSave::Over => None,
+            LastSave::NotYet | LastSave::Early { .. } | LastSave::Over => None,
         }
     }
 }
