@@ -33,6 +33,7 @@ use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
 use hook::Hooks;
 use http::{Listeners, Servers};
+use interrupts::Interrupts;
 use launch::Launcher;
 use prober::{Asked, Prober};
 use process::Processes;
@@ -47,6 +48,7 @@ pub struct Adapters {
     reporter: Arc<Reporter>,
     facts: FactSender,
     changes: ChangeSender,
+    launcher: Launcher,
     processes: Processes,
     hooks: Hooks,
     prober: Prober,
@@ -93,7 +95,8 @@ impl Adapters {
             processes: Processes::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             hooks: Hooks::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             servers: Servers::start(listeners, &plan, &reporter, facts.clone()),
-            prober: Prober::new(Arc::clone(&plan), launcher, facts.clone()),
+            prober: Prober::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
+            launcher,
             plan,
             reporter,
             facts,
@@ -146,6 +149,11 @@ impl Hands for Adapters {
             Effect::StartProcess(process, incarnation) => self.processes.start(process, incarnation),
             Effect::StopProcess(process, incarnation) => self.processes.stop(&process, incarnation),
             Effect::KillProcess(process, incarnation) => self.processes.kill(&process, incarnation),
+            Effect::Suspend => {
+                self.launcher.suspend_all();
+                Interrupts::stop_here();
+                self.launcher.resume_all();
+            }
             Effect::StartHook { task, hook, errand } => self.hooks.start(task, &hook, &errand),
             Effect::StopHook(task) => self.hooks.stop(task),
             Effect::KillHook(task) => self.hooks.kill(task),

@@ -7,6 +7,7 @@
     reason = "tests panic where something is not as it should be"
 )]
 
+pub mod faults;
 pub mod project;
 pub mod recording;
 pub mod session;

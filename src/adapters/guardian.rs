@@ -33,9 +33,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::io::Interest;
 use tokio::signal::unix::{SignalKind, signal};
 
+use child::Living;
+use wire::Order;
+
 pub use candidates::candidates;
 pub use child::{Child, Control};
-pub use signals::is_hangup_ignored;
+pub use signals::is_ignored;
 
 /// What a child is to be.
 #[derive(Debug)]
@@ -158,6 +161,8 @@ pub struct Guardian {
     socket: UnixStream,
     /// A keeper that waits for its launch: forking it beforehand takes the fork out of the way from change to command.
     spare: Mutex<Option<UnixStream>>,
+    /// All children, for a pause.
+    living: Living,
     /// The socket once more, for the runtime that does not exist yet when we fork.
     watched: OnceLock<tokio::net::UnixStream>,
 }
@@ -174,7 +179,8 @@ pub fn fork() -> io::Result<Guardian> {
     let (ours, theirs) = UnixStream::pair()?;
     let pid = spawn::fork(|| body::guard(theirs.as_fd()))?;
     ours.set_nonblocking(true)?;
-    let guardian = Guardian { pid, socket: ours, spare: Mutex::new(None), watched: OnceLock::new() };
+    let guardian =
+        Guardian { pid, socket: ours, spare: Mutex::new(None), living: Living::default(), watched: OnceLock::new() };
     guardian.refill_spare();
     Ok(guardian)
 }
@@ -200,7 +206,18 @@ impl Guardian {
             }
         };
         self.refill_spare();
-        begun
+        begun.inspect(|child| self.living.add(child))
+    }
+
+    /// Pauses all children: SIGTSTP to their process groups, which a terminal's ctrl-z does not reach, and SIGSTOP to
+    /// descendants outside of them. Never waits.
+    pub fn suspend_all(&self) {
+        self.living.order(Order::Suspend);
+    }
+
+    /// Continues all children.
+    pub fn resume_all(&self) {
+        self.living.order(Order::Resume);
     }
 
     /// Waits until the guardian is gone, and reaps it. Wakes it when somebody has stopped it.

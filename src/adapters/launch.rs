@@ -73,6 +73,16 @@ impl Launcher {
         &self.environment
     }
 
+    /// Pauses all children.
+    pub fn suspend_all(&self) {
+        self.guardian.suspend_all();
+    }
+
+    /// Continues all children.
+    pub fn resume_all(&self) {
+        self.guardian.resume_all();
+    }
+
     /// Waits until the guardian is gone.
     pub async fn guardian_lost(&self) {
         self.guardian.lost().await;

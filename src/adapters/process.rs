@@ -132,23 +132,24 @@ impl Processes {
         })
     }
 
-    /// The address of a loopback http readiness, if something listens there that is not of this plan.
+    /// The address of a loopback http or tcp readiness, if something listens there that is not of this plan.
     fn address_of_a_stranger(&self, process: &ProcessName) -> Option<String> {
-        let url = self.readiness_url(process)?;
-        let addresses = probe::loopback_addresses(&url);
+        let place = self.readiness_place(process)?;
+        let addresses = probe::loopback_addresses(&place);
         let is_ours = self.plan.processes.keys().filter(|&other| other != process).any(|other| {
-            let theirs = self.readiness_url(other).map_or(Vec::new(), |url| probe::loopback_addresses(&url));
+            let theirs = self.readiness_place(other).map_or(Vec::new(), |place| probe::loopback_addresses(&place));
             theirs.iter().any(|address| addresses.contains(address))
         });
-        if is_ours { None } else { probe::address_in_use(&url) }
+        if is_ours { None } else { probe::address_in_use(&place) }
     }
 
-    fn readiness_url(&self, process: &ProcessName) -> Option<String> {
+    /// The URL or `host:port` of a readiness.
+    fn readiness_place(&self, process: &ProcessName) -> Option<String> {
+        let environment = self.launcher.environment();
         match &self.plan.processes.get(process)?.readiness.as_ref()?.kind {
-            ProbeKind::Http { url, .. } => self.launcher.environment().resolve_words(url, "readiness.url").ok(),
-            ProbeKind::StateKey { .. } | ProbeKind::Tcp { .. } | ProbeKind::Exec { .. } | ProbeKind::Output { .. } => {
-                None
-            }
+            ProbeKind::Http { url, .. } => environment.resolve_words(url, "readiness.url").ok(),
+            ProbeKind::Tcp { address } => environment.resolve_words(address, "readiness.address").ok(),
+            ProbeKind::StateKey { .. } | ProbeKind::Exec { .. } | ProbeKind::Output { .. } => None,
         }
     }
 }

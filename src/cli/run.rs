@@ -63,7 +63,7 @@ pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
 
 /// Everything that is needed before the first thing is started or written, in that order.
 async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
-    let interrupts = Interrupts::install(guardian::is_hangup_ignored())
+    let interrupts = Interrupts::install(guardian::is_ignored)
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
     let log = session_log::create(plan.state_file.parent().unwrap_or(&plan.root));
@@ -142,7 +142,8 @@ fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) 
         Ok(Ending::Failed) => Err("it cannot go on; the error above says why".to_owned()),
         Ok(Ending::Abandoned { processes }) => {
             let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
-            Err(format!("{} survived SIGKILL and was left behind", names.join(", ")))
+            let left = if names.is_empty() { "a hook".to_owned() } else { names.join(", ") };
+            Err(format!("{left} survived SIGKILL and was left behind"))
         }
         Err(failure) => Err(failure.to_string()),
     };

@@ -4,7 +4,7 @@ use super::escape::one_line;
 use super::failures::{place, process_start, span, step};
 use devloop_core::fact::Interrupt;
 use devloop_core::names::{ArtifactName, ProcessName, WorkflowName};
-use devloop_core::notice::{ArtifactNews, Notice};
+use devloop_core::notice::{ArtifactNews, Awaited, Fate, Notice, Who};
 use devloop_core::plan::Plan;
 use devloop_core::plan::probe::ProbeKind;
 use devloop_core::plan::words::Words;
@@ -34,7 +34,7 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         Notice::ProcessReady { process } => ready(process, plan, resolve),
         Notice::ProcessNotReady { process, within, last } => not_ready(process, *within, last.as_deref()),
         Notice::ProcessUnwell { process, reason, is_restarted } => unwell(process, reason, *is_restarted),
-        Notice::WaitingForStop { processes } => waiting(processes),
+        Notice::WaitingForStop { awaited, can_be_hurried } => waiting(awaited, *can_be_hurried),
         Notice::ProcessKilled { process, after } => {
             format!("process {process} did not end within {} and is killed", span(*after))
         }
@@ -73,6 +73,9 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
             format!("the state file cannot be written: {error}; devloop goes on and tries again")
         }
         Notice::StateSaveRecovered => "the state file can be written again".to_owned(),
+        Notice::Slept { span: slept } => {
+            format!("devloop stood still for {}; nothing that runs out has lost that time", span(*slept))
+        }
         Notice::InterruptReceived { interrupt } => interrupted(*interrupt).to_owned(),
         Notice::KillRequested => "asked a second time: everything is killed".to_owned(),
         Notice::GuardianLost => "the guardian, which keeps all children, is gone: everything is stopped".to_owned(),
@@ -110,9 +113,20 @@ fn unwell(process: &ProcessName, reason: &str, is_restarted: bool) -> String {
     format!("process {process} is not well: {reason}{then}")
 }
 
-fn waiting(processes: &[ProcessName]) -> String {
-    let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
-    format!("waiting for {} to end", names.join(", "))
+fn waiting(awaited: &[Awaited], can_be_hurried: bool) -> String {
+    let one = |awaited: &Awaited| {
+        let who = match &awaited.who {
+            Who::Process(process) => format!("process {process}"),
+            Who::Hook(hook) => format!("hook {hook}"),
+        };
+        match awaited.fate {
+            Fate::KilledIn(left) => format!("{who} (killed in {})", span(left)),
+            Fate::Killed => format!("{who} (killed, and still there)"),
+            Fate::Starting => format!("{who} (its start is not over)"),
+        }
+    };
+    let hint = if can_be_hurried { "; a second ctrl-c kills at once" } else { "" };
+    format!("waiting for {} to end{hint}", awaited.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
 /// Fixed: `running workflow NAME`.

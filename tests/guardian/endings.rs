@@ -13,12 +13,13 @@ pub(crate) const CASES: &[Case] = &[
     ("gone_means_that_hidden_descendants_are_gone", gone_means_that_hidden_descendants_are_gone),
     ("a_group_leaves_own_sessions_alone", a_group_leaves_own_sessions_alone),
     ("a_stopped_child_is_continued_and_ends", a_stopped_child_is_continued_and_ends),
+    ("p12_a_paused_tree_stops_whole_goes_on_and_can_be_ended", p12_a_paused_tree_stops_whole_goes_on_and_can_be_ended),
     ("each_process_gets_the_stop_signal_once", each_process_gets_the_stop_signal_once),
     ("a_stopping_group_has_time_after_its_leader", a_stopping_group_has_time_after_its_leader),
     ("a_forker_does_not_outrun_the_kill", a_forker_does_not_outrun_the_kill),
     ("a_dropped_child_is_killed", a_dropped_child_is_killed),
     ("many_launches_leave_no_zombies_and_no_descriptors", many_launches_leave_no_zombies_and_no_descriptors),
-    ("orphans_that_end_are_reaped_while_the_command_runs", orphans_that_end_are_reaped_while_the_command_runs),
+    ("p9_orphans_that_end_are_reaped_while_the_command_runs", orphans_that_end_are_reaped_while_the_command_runs),
 ];
 
 fn an_exit_code_and_a_signal_are_told() {
@@ -99,6 +100,25 @@ fn a_stopped_child_is_continued_and_ends() {
         child.stop(StopSignal::Term);
         assert_eq!(exited(&mut child).await, ExitStatus::Code(9));
         assert_eq!(within(child.next_report()).await, Some(Report::Gone));
+    });
+}
+
+fn p12_a_paused_tree_stops_whole_goes_on_and_can_be_ended() {
+    play(async |stage: Stage| {
+        let (child, _) = stage.start(stage.sh("setsid sleep TOKEN & sleep TOKEN & sleep TOKEN; :")).await;
+        stage.count_is(4).await;
+        let stopped = || {
+            let is_stopped = |pid: &u32| status(*pid, "State").is_some_and(|state| state.starts_with('T'));
+            with_token(&stage.token).iter().filter(|pid| is_stopped(pid)).count()
+        };
+        stage.guardian.suspend_all();
+        until(|| stopped() == 4, || format!("{} of 4 are stopped", stopped())).await;
+        stage.guardian.resume_all();
+        until(|| stopped() == 0, || format!("{} of 4 are stopped", stopped())).await;
+        stage.count_is(4).await;
+        stage.guardian.suspend_all();
+        drop(child);
+        stage.count_is(0).await;
     });
 }
 

@@ -24,6 +24,9 @@ pub enum Effect {
     StopProcess(ProcessName, Incarnation),
     /// End a life: SIGKILL to all of it until nothing is left. Answer: as of `StopProcess`.
     KillProcess(ProcessName, Incarnation),
+    /// Pause all children, and then devloop until somebody continues it (`SIGCONT`): the one effect that the loop waits
+    /// for, since nothing runs meanwhile. Answer: `Slept`.
+    Suspend,
     /// Run a hook. Answer: `HookFinished`.
     StartHook {
         /// Whose end is the answer.

@@ -13,6 +13,7 @@ mod drain;
 mod hooks;
 mod intake;
 mod observers;
+mod patience;
 mod processes;
 mod publishing;
 mod repeats;
@@ -30,6 +31,7 @@ use self::drain::Drain;
 use self::hooks::Hooks;
 use self::intake::{Accepted, Intake, Posted};
 use self::observers::Observers;
+use self::patience::{Patience, Stop};
 use self::processes::Processes;
 use self::publishing::{Grip, Publishing};
 use self::repeats::Repeats;
@@ -66,6 +68,7 @@ pub struct Engine {
     changes: Changes,
     repeats: Repeats,
     observers: Observers,
+    patience: Patience,
     drain: Option<Drain>,
     interrupts: u32,
     is_guardian_lost: bool,
@@ -88,6 +91,7 @@ impl Engine {
             changes: Changes::new(plan.debounce),
             repeats: Repeats::default(),
             observers: Observers::new(&plan),
+            patience: Patience::default(),
             drain: None,
             interrupts: 0,
             is_guardian_lost: false,
@@ -113,6 +117,11 @@ impl Engine {
             Fact::SessionBegan => self.session_began(),
             Fact::DeadlineReached => {}
             Fact::InterruptRequested(interrupt) => self.interrupted(interrupt),
+            Fact::SuspendRequested => self.turn.ask(Effect::Suspend),
+            Fact::Slept(span) => {
+                self.turn.report(Notice::Slept { span });
+                self.processes.slept(&mut self.turn);
+            }
             Fact::GuardianLost => self.guardian_lost(),
             Fact::WatchingBegan => {
                 self.is_watching = true;
@@ -222,7 +231,7 @@ impl Engine {
 
     fn begin_drain(&mut self, ending: Ending) {
         self.phase = Phase::Draining;
-        self.drain = Some(Drain::new(ending, self.turn.now));
+        self.drain = Some(Drain::new(ending));
         self.changes.clear();
         self.intake.drain(&mut self.turn);
         self.observers.stop(&mut self.turn, &mut self.hooks);
@@ -247,9 +256,8 @@ impl Engine {
             let (runs, mut reach) = self.reach();
             runs.want_batch(batch, &mut reach);
         }
-        if let Some(drain) = &mut self.drain {
-            drain.expire(&mut self.turn, &self.processes);
-        }
+        let (stops, is_ending) = (self.stops(), self.is_draining());
+        self.patience.expire(&mut self.turn, &stops, (is_ending, self.phase == Phase::Draining));
         if let Some(notice) = self.turn.session.expire(now) {
             self.turn.report(notice);
         }
@@ -319,7 +327,7 @@ impl Engine {
             self.observers.next_deadline(),
             self.changes.next_deadline().filter(|_| self.is_releasing()),
             self.turn.session.next_deadline(),
-            self.drain.as_ref().map(Drain::next_deadline),
+            self.patience.next_deadline(&self.stops(), self.is_draining()),
         ];
         // What fell due while this step advanced is due in the next instant.
         rooms.into_iter().flatten().min().map(|deadline| deadline.max(now + Duration::from_micros(1)))
@@ -335,6 +343,11 @@ impl Engine {
             waiting,
             values: Arc::clone(self.turn.session.values()),
         }
+    }
+
+    /// Everybody who was asked to end and is still there.
+    fn stops(&self) -> Vec<Stop> {
+        self.processes.stops().chain(self.hooks.stops()).collect()
     }
 
     fn is_draining(&self) -> bool {

@@ -7,6 +7,7 @@ use crate::value::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,11 @@ pub enum Fact {
     DeadlineReached,
     /// A signal asked for the end.
     InterruptRequested(Interrupt),
+    /// A terminal asked for a pause (`SIGTSTP`).
+    SuspendRequested,
+    /// The loop stood still for so long, because devloop or the machine was stopped. The clock has not counted that
+    /// time, and what came meanwhile has not been heard yet. Also answers `Suspend`, once.
+    Slept(Duration),
     /// The guardian is gone: nothing can be started any more, and everything must end.
     GuardianLost,
     /// All watches are live; answers `WatchPaths`, once.

@@ -19,6 +19,35 @@ pub enum Level {
     Debug,
 }
 
+/// Who takes long to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// Who.
+    pub who: Who,
+    /// What comes of it.
+    pub fate: Fate,
+}
+
+/// A child of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// A process.
+    Process(ProcessName),
+    /// A hook.
+    Hook(HookName),
+}
+
+/// What comes of a child that takes long to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is killed when this time is over.
+    KilledIn(Duration),
+    /// It was killed, and something of it is still there.
+    Killed,
+    /// Its start was not answered yet; what comes is stopped then.
+    Starting,
+}
+
 /// Something that the user should hear from the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -85,7 +114,9 @@ pub enum Notice {
     /// A stop takes long.
     WaitingForStop {
         /// Who has not ended yet.
-        processes: Vec<ProcessName>,
+        awaited: Vec<Awaited>,
+        /// The session ends, and a second signal would hurry it.
+        can_be_hurried: bool,
     },
     /// A stop took too long; SIGKILL follows.
     ProcessKilled {
@@ -195,6 +226,11 @@ pub enum Notice {
     },
     /// The state file can be written again.
     StateSaveRecovered,
+    /// Devloop, or the machine, stood still.
+    Slept {
+        /// For how long.
+        span: Duration,
+    },
     /// A signal asked for the end.
     InterruptReceived {
         /// Which.
@@ -381,6 +417,7 @@ impl Notice {
             | Self::ObserverRecovered { .. }
             | Self::StateSaveRecovered
             | Self::Artifact { news: ArtifactNews::Published { .. }, .. }
+            | Self::Slept { .. }
             | Self::InterruptReceived { .. }
             | Self::KillRequested => Level::Info,
             Self::WorkflowFinished { .. } => Level::Debug,
@@ -429,7 +466,7 @@ impl Notice {
             Self::EventLoop { .. } => "events",
             Self::Artifact { .. } => "artifacts",
             Self::StateSaveFailed { .. } | Self::StateSaveRecovered => "state",
-            Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost => "engine",
+            Self::Slept { .. } | Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost => "engine",
         }
     }
 

@@ -92,7 +92,11 @@ impl Protocol {
         }
         match fact {
             Fact::SessionBegan => self.has_begun = true,
-            Fact::DeadlineReached | Fact::InterruptRequested(_) | Fact::GuardianLost => {}
+            Fact::DeadlineReached
+            | Fact::InterruptRequested(_)
+            | Fact::SuspendRequested
+            | Fact::Slept(_)
+            | Fact::GuardianLost => {}
             Fact::WatchingBegan => {
                 if self.watching != Watching::Asked {
                     return Err(format!(
@@ -162,7 +166,7 @@ impl Protocol {
             Effect::AnswerRequest { request, verdict, run } => self.answer_request(*request, *verdict, *run)?,
             Effect::Artifact(task, artifact, order) => self.order(*task, artifact, order)?,
             Effect::ServeArtifact(artifact, generation) => self.serve(artifact, *generation)?,
-            Effect::Report(_) | Effect::BroadcastReload => {}
+            Effect::Report(_) | Effect::BroadcastReload | Effect::Suspend => {}
             Effect::EndSession(ending) => self.end(ending)?,
         }
         Ok(())

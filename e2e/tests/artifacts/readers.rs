@@ -1,7 +1,7 @@
 //! Readers of what is served, while devloop is killed at any moment: each sees the old whole or the new whole.
 
 use crate::{FILES, Site, whole};
-use e2e::{Session, wait};
+use e2e::{Session, faults, wait};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Kills in every `cargo test`; `FAULT_ROUNDS` says how many in a long run.
-const ROUNDS: u64 = 6;
+/// Kills in every `cargo test`, and in a long run (`FAULT_ROUNDS=full`).
+const ROUNDS: (usize, usize) = (6, 200);
 
 /// What the readers saw.
 #[derive(Default)]
@@ -77,7 +77,7 @@ fn round(site: &Site, session: &mut Session, chance: u64) {
 #[test]
 #[expect(clippy::print_stderr, reason = "a long run shows its figures")]
 fn readers_see_the_old_whole_or_the_new_whole_whenever_devloop_is_killed() {
-    let rounds = std::env::var("FAULT_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let rounds = faults::rounds(ROUNDS.0, ROUNDS.1);
     let site = Site::with("", "startup_workflows = [\"content\"]\ndebounce_ms = 0");
     let seen = Seen::default();
     let (mut undone, mut published) = (0, 0);

@@ -34,6 +34,21 @@ readiness = {{ kind = "http", url = "http://{address}/" }}
     wait::nothing_left(&project.root());
 }
 
+// promise: process.address.1
+#[test]
+fn a_taken_address_of_a_tcp_readiness_is_no_readiness_either() {
+    let (_stranger, address) = stranger();
+    let project = project(&format!(
+        "[process.server]\ncommand = [\"PUPPET\", \"append\", \"lives\", \"life\", \"hang\"]\n\
+         readiness = {{ kind = \"tcp\", address = \"{address}\" }}\n"
+    ));
+    let mut session = project.run();
+    assert_eq!(session.wait().code(), Some(1), "{}", session.told());
+    let said = format!("process 'server' cannot start: address {address} is already in use");
+    assert_eq!(session.count(&said), 1, "{}", session.told());
+    assert!(!project.path("lives").exists());
+}
+
 // promise: process.address.1, process.address.2
 #[test]
 fn a_taken_address_in_a_startup_workflow_ends_the_session_and_is_said_once() {

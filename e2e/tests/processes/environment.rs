@@ -263,7 +263,7 @@ steps = [{ action = "run_hook", hook = "reader" }, { action = "log", message = "
 
 // promise: process.clean.1
 #[test]
-fn a_child_has_default_signals_and_three_descriptors_whatever_devloop_was_started_with() {
+fn p18_a_child_has_default_signals_and_three_descriptors_whatever_devloop_was_started_with() {
     let project = project(
         r#"
 [watch.go]

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use std::process::{Command, Stdio};
 
 #[test]
-fn a_system_that_has_no_descriptors_left_fails_a_start_and_never_the_session() {
+fn p15_a_system_that_has_no_descriptors_left_fails_a_start_and_never_the_session() {
     let child = |number: usize| {
         format!(
             "[process.p{number:02}]\ncommand = [\"PUPPET\", \"append\", \"up\", \"p{number:02}\", \"hang\"]\n\
@@ -29,7 +29,7 @@ fn a_system_that_has_no_descriptors_left_fails_a_start_and_never_the_session() {
 }
 
 #[test]
-fn a_session_that_was_put_to_sleep_has_lost_no_exit_when_it_wakes() {
+fn p19_a_session_that_was_put_to_sleep_has_lost_no_exit_when_it_wakes() {
     let project = project(
         r#"
 [process.brief]
@@ -104,7 +104,7 @@ command = ["PUPPET", "daemon", "daemon.pid", "append-pid", "pids", "hang"]
 }
 
 #[test]
-fn what_survives_devloop_and_all_its_keepers_is_swept_by_the_next_session() {
+fn p6_what_survives_devloop_and_all_its_keepers_is_swept_by_the_next_session() {
     let project = project(
         r#"
 [process.tree]

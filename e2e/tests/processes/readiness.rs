@@ -99,7 +99,7 @@ timeout_ms = 30000
 
 // promise: process.ready.1
 #[test]
-fn a_probe_that_is_never_answered_fails_the_wait_in_its_time() {
+fn p17_a_probe_that_is_never_answered_fails_the_wait_in_its_time() {
     let address = free_address();
     let project = waiting_for(&format!(
         r#"
@@ -117,7 +117,7 @@ readiness = {{ kind = "http", url = "http://{address}/", interval_ms = 20, timeo
 
 // promise: process.ready.2
 #[test]
-fn a_process_that_dies_ends_its_wait_at_once_with_its_exit_status() {
+fn p16_a_process_that_dies_ends_its_wait_at_once_with_its_exit_status() {
     let project = waiting_for(
         r#"
 [process.web]

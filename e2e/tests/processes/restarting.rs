@@ -104,7 +104,7 @@ restart_delay_max_ms = 1000
 
 // promise: process.restart.3
 #[test]
-fn a_crash_loop_is_never_given_up() {
+fn p13_a_crash_loop_is_never_given_up() {
     let project = project(
         r#"
 [process.unsteady]

@@ -179,7 +179,7 @@ steps = [{ action = "start_process", process = "absent" }, { action = "log", mes
 
 // promise: process.restart.3
 #[test]
-fn a_program_that_appears_later_is_started_then() {
+fn p14_a_program_that_appears_later_is_started_then() {
     let project = project(
         r#"
 [process.tool]
@@ -200,7 +200,7 @@ restart_delay_max_ms = 40
 
 // promise: process.restart.3
 #[test]
-fn a_program_that_somebody_is_writing_is_started_once_it_is_whole() {
+fn p14_a_program_that_somebody_is_writing_is_started_once_it_is_whole() {
     let project = project(
         r#"
 [process.tool]

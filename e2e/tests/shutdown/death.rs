@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 // promise: session.death.1
 #[test]
-fn when_devloop_is_killed_everything_below_its_processes_goes_whatever_it_did_to_hide() {
+fn p1_when_devloop_is_killed_everything_below_its_processes_goes_whatever_it_did_to_hide() {
     let project = project(
         r#"
 [process.daemons]
@@ -83,7 +83,7 @@ fn when_devloop_dies_of_a_bug_nothing_is_left_either() {
 
 // promise: session.death.1
 #[test]
-fn a_session_that_is_killed_at_any_moment_leaves_nothing_and_the_next_one_starts() {
+fn p1_a_session_that_is_killed_at_a_told_moment_leaves_nothing_and_the_next_one_starts() {
     let project = project(
         r#"
 startup_workflows = ["startup"]
@@ -117,7 +117,7 @@ steps = [{ action = "run_hook", hook = "tool" }, { action = "restart_process", p
 
 // promise: session.exit.1
 #[test]
-fn a_session_whose_guardian_is_killed_stops_everything_and_exits_with_1() {
+fn p7_a_session_whose_guardian_is_killed_stops_everything_and_exits_with_1() {
     let project = project(
         r#"
 [process.web]

@@ -47,7 +47,7 @@ fn ends_at(config: &str, moment: impl Fn(&Project, &Session) + Sync) {
 
 // promise: session.stop.1, session.exit.1
 #[test]
-fn a_signal_ends_a_session_at_rest_and_every_process_is_asked_to_end() {
+fn p2_a_signal_ends_a_session_at_rest_and_every_process_is_asked_to_end() {
     ends_at(
         "[process.web]\ncommand = [\"PUPPET\", \"on-term\", \"heard\", \"asked\", \"print\", \"up\", \"hang\"]\n",
         |_, session| {
@@ -67,7 +67,7 @@ fn a_signal_ends_a_session_at_rest_and_every_process_is_asked_to_end() {
 
 // promise: session.stop.1
 #[test]
-fn a_signal_ends_a_startup_workflow_whose_hook_hangs() {
+fn p4_a_signal_ends_a_startup_workflow_whose_hook_hangs() {
     ends_at(
         r#"
 startup_workflows = ["startup", "second"]
@@ -88,7 +88,7 @@ steps = [{ action = "log", message = "not reached" }]
 
 // promise: session.stop.1
 #[test]
-fn a_signal_ends_a_hook_that_ignores_signals() {
+fn p4_a_signal_ends_a_hook_that_ignores_signals() {
     ends_at(
         r#"
 startup_workflows = ["startup"]
@@ -105,7 +105,7 @@ steps = [{ action = "run_hook", hook = "deaf" }, { action = "log", message = "no
 
 // promise: session.stop.1
 #[test]
-fn a_signal_ends_a_sleep() {
+fn p4_a_signal_ends_a_sleep() {
     ends_at(
         r#"
 startup_workflows = ["startup"]
@@ -124,7 +124,7 @@ steps = [
 
 // promise: session.stop.1
 #[test]
-fn a_signal_ends_probes_that_are_never_answered() {
+fn p4_a_signal_ends_probes_that_are_never_answered() {
     for asked in ASKED {
         let [web, dial] = [(); 2].map(|()| wait::free_port());
         let config = format!(
@@ -162,7 +162,7 @@ fn has_connection(port: u16) -> bool {
 
 // promise: session.stop.1
 #[test]
-fn a_signal_ends_a_session_in_the_middle_of_a_stop() {
+fn p4_a_signal_ends_a_session_in_the_middle_of_a_stop() {
     ends_at(
         r#"
 startup_workflows = ["startup"]
@@ -185,7 +185,7 @@ steps = [
 
 // promise: session.stop.1
 #[test]
-fn a_signal_ends_observed_hooks_and_waits_for_a_restart() {
+fn p4_a_signal_ends_observed_hooks_and_waits_for_a_restart() {
     ends_at(
         r#"
 [process.unsteady]
@@ -208,7 +208,7 @@ steps = [{ action = "log", message = "not reached" }]
 
 // promise: session.stop.1
 #[test]
-fn a_signal_as_soon_as_the_log_is_there_ends_the_session_as_well() {
+fn p4_a_signal_as_soon_as_the_log_is_there_ends_the_session_as_well() {
     for (signal, _) in ASKED {
         let project = project("[process.web]\ncommand = [\"PUPPET\", \"hang\"]\n");
         let mut session = project.run();
@@ -294,7 +294,7 @@ fn ten_well_behaved_children_end_with_the_session() {
 
 // promise: session.stop.1
 #[test]
-fn a_signal_to_the_whole_group_of_a_terminal_reaches_a_child_once() {
+fn p5_a_signal_to_the_whole_group_of_a_terminal_reaches_a_child_once() {
     let project = project(
         r#"
 [process.counting]
@@ -325,7 +325,7 @@ steps = [{ action = "run_hook", hook = "deaf" }]
 
 // promise: session.stop.2
 #[test]
-fn a_second_signal_kills_what_is_left_at_once() {
+fn p3_a_second_signal_kills_what_is_left_at_once() {
     for (signal, _) in ASKED {
         let project = project(DEAF);
         let mut session = project.run();

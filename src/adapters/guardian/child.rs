@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream as StdStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustix::io::Errno;
 use tokio::io::Interest;
@@ -24,6 +24,28 @@ pub struct Child {
 /// Gives orders to a child; without effect when that is gone.
 #[derive(Clone, Debug)]
 pub struct Control(Arc<Link>);
+
+/// All children that live, for orders to all of them.
+#[derive(Debug, Default)]
+pub(super) struct Living(Mutex<Vec<Weak<Link>>>);
+
+impl Living {
+    /// One more.
+    pub(super) fn add(&self, child: &Child) {
+        let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is dead goes when there is no room, so that this costs each start next to nothing.
+        if links.len() == links.capacity() {
+            links.retain(|link| link.strong_count() > 0);
+        }
+        links.push(Arc::downgrade(&child.link));
+    }
+
+    /// Gives an order to all.
+    pub(super) fn order(&self, order: Order) {
+        let links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        links.iter().filter_map(Weak::upgrade).for_each(|link| link.send(&order.encode()));
+    }
+}
 
 #[derive(Debug)]
 struct Link {

@@ -208,19 +208,26 @@ impl Keeper {
 
     fn stop(&mut self, signal: i32) {
         self.is_asked_to_stop = true;
+        self.signal_all(&[signal, libc::SIGCONT], &[signal, libc::SIGCONT]);
+        self.stdin = None;
+    }
+
+    /// Signals the command's group, and what else belongs to it.
+    fn signal_all(&self, to_group: &[i32], to_others: &[i32]) {
         if self.state != Main::Reaped {
-            signal_group(self.main, signal);
-            signal_group(self.main, libc::SIGCONT);
+            for signal in to_group {
+                signal_group(self.main, *signal);
+            }
         }
         if self.contain == Contain::Tree {
             tree::walk(&|_| false, &mut |member| {
                 if !member.is_zombie && member.group != self.main {
-                    member.send(signal);
-                    member.send(libc::SIGCONT);
+                    for signal in to_others {
+                        member.send(*signal);
+                    }
                 }
             });
         }
-        self.stdin = None;
     }
 
     /// How long the next look may be away when nothing happens.
@@ -260,6 +267,9 @@ impl Keeper {
             match order {
                 Some(Order::Stop(signal)) => self.stop(signal),
                 Some(Order::Kill) => self.begin_killing(true),
+                // Its own group may do what it does for ctrl-z; in others SIGTSTP could be without effect (setpgid(2)).
+                Some(Order::Suspend) => self.signal_all(&[libc::SIGTSTP], &[libc::SIGSTOP]),
+                Some(Order::Resume) => self.signal_all(&[libc::SIGCONT], &[libc::SIGCONT]),
                 None => {}
             }
         }

@@ -39,12 +39,12 @@ pub(super) fn unblock_all() {
     }
 }
 
-/// Whether SIGHUP is ignored, as `nohup` leaves it (sigaction(2)); devloop then leaves it so.
-pub fn is_hangup_ignored() -> bool {
+/// Whether a signal is ignored, as `nohup` leaves SIGHUP (sigaction(2)); devloop then leaves it so.
+pub fn is_ignored(signal: rustix::process::Signal) -> bool {
     // SAFETY: all zeroes is a valid `sigaction`, and with a null new action the call only fills it in.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGHUP, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+        libc::sigaction(signal.as_raw(), std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
     }
 }
 

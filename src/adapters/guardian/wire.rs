@@ -23,6 +23,10 @@ pub(super) enum Order {
     Stop(i32),
     /// End all of it.
     Kill,
+    /// Pause all of it.
+    Suspend,
+    /// Let all of it go on.
+    Resume,
 }
 
 /// A launch as the keeper sees it: words inside the received body.
@@ -125,6 +129,8 @@ impl Order {
         match self {
             Self::Stop(signal) => [b's', signal.to_le_bytes()[0]],
             Self::Kill => [b'k', 0],
+            Self::Suspend => [b'p', 0],
+            Self::Resume => [b'c', 0],
         }
     }
 
@@ -132,6 +138,8 @@ impl Order {
         match bytes {
             [b's', signal] => Some(Self::Stop(i32::from(signal))),
             [b'k', _] => Some(Self::Kill),
+            [b'p', _] => Some(Self::Suspend),
+            [b'c', _] => Some(Self::Resume),
             _ => None,
         }
     }
@@ -261,7 +269,7 @@ mod tests {
         for report in steps.into_iter().chain(others) {
             assert_eq!(Report::decode(report.encode()), Some(report));
         }
-        for order in [Order::Stop(15), Order::Kill] {
+        for order in [Order::Stop(15), Order::Kill, Order::Suspend, Order::Resume] {
             assert_eq!(Order::decode(order.encode()), Some(order));
         }
     }

@@ -3,12 +3,13 @@
 //! Whoever wants a hook keeps its task and takes the end when there is one. An answer for a task that nobody keeps is
 //! dropped in [`Hooks::finished`].
 
+use super::patience::{Stop, StopStage};
 use super::turn::Turn;
 use crate::effect::{Effect, Errand};
 use crate::fact::{CaptureFailure, Captured, HookOutcome};
 use crate::moment::Moment;
 use crate::names::{HookName, StateKey, StateVersion, TaskId};
-use crate::notice::StepFailure;
+use crate::notice::{StepFailure, Who};
 use crate::plan;
 use crate::plan::hook::{Capture, HookPlan};
 use crate::value::Value;
@@ -52,9 +53,9 @@ enum Stage {
     /// Was asked to start.
     Going { until: Option<Moment> },
     /// Was asked to end.
-    Stopping { kill_at: Moment },
+    Stopping { since: Moment },
     /// Is being killed.
-    Killed { left_at: Moment },
+    Killed { since: Moment },
     /// Is over; the end was not taken yet.
     Over(HookOutcome),
 }
@@ -119,7 +120,7 @@ impl Hooks {
                 turn.stir();
             }
             Stage::Going { .. } => {
-                call.stage = Stage::Stopping { kill_at: turn.now + HOOK_GRACE };
+                call.stage = Stage::Stopping { since: turn.now };
                 turn.ask(Effect::StopHook(task));
             }
             Stage::Stopping { .. } | Stage::Killed { .. } => {}
@@ -164,10 +165,10 @@ impl Hooks {
             match call.stage {
                 Stage::Going { until: Some(until) } if until <= turn.now => {
                     call.is_timed_out = true;
-                    call.stage = Stage::Stopping { kill_at: turn.now + HOOK_GRACE };
+                    call.stage = Stage::Stopping { since: turn.now };
                     turn.ask(Effect::StopHook(task));
                 }
-                Stage::Stopping { kill_at } if kill_at <= turn.now => kill(turn, task, call),
+                Stage::Stopping { since } if since + HOOK_GRACE <= turn.now => kill(turn, task, call),
                 Stage::Held { .. }
                 | Stage::Going { .. }
                 | Stage::Stopping { .. }
@@ -177,12 +178,24 @@ impl Hooks {
         }
     }
 
+    /// All stops that are under way.
+    pub(crate) fn stops(&self) -> impl Iterator<Item = Stop> {
+        self.calls.values().filter_map(|call| {
+            let (since, stage) = match call.stage {
+                Stage::Stopping { since } => (since, StopStage::KilledAt(since + HOOK_GRACE)),
+                Stage::Killed { since } => (since, StopStage::Killed),
+                Stage::Held { .. } | Stage::Going { .. } | Stage::Over(_) => return None,
+            };
+            Some(Stop { who: Who::Hook(call.hook.clone()), since, stage })
+        })
+    }
+
     /// When the next hook takes too long.
     pub(crate) fn next_deadline(&self, now: Moment) -> Option<Moment> {
         let deadline = |call: &Call| match call.stage {
             Stage::Going { until } => until,
-            Stage::Stopping { kill_at } => Some(kill_at),
-            Stage::Killed { left_at } => Some(left_at).filter(|&at| at > now),
+            Stage::Stopping { since } => Some(since + HOOK_GRACE),
+            Stage::Killed { since } => Some(since + LEFT_AFTER).filter(|&at| at > now),
             Stage::Held { .. } | Stage::Over(_) => None,
         };
         self.calls.values().filter_map(deadline).min()
@@ -190,12 +203,12 @@ impl Hooks {
 }
 
 fn kill(turn: &mut Turn, task: TaskId, call: &mut Call) {
-    call.stage = Stage::Killed { left_at: turn.now + LEFT_AFTER };
+    call.stage = Stage::Killed { since: turn.now };
     turn.ask(Effect::KillHook(task));
 }
 
 fn is_left(call: &Call, now: Moment) -> bool {
-    matches!(call.stage, Stage::Killed { left_at } if left_at <= now)
+    matches!(call.stage, Stage::Killed { since } if since + LEFT_AFTER <= now)
 }
 
 /// Turns the end of a hook into what its step makes of it.

@@ -1,8 +1,10 @@
 //! The end of a session.
 
 use crate::world::{Bench, add_hook, add_process, hook, ms, plan, process, run_hook};
+use devloop_core::effect::Effect;
 use devloop_core::fact::{Captured, Fact, Interrupt};
 use devloop_core::names::StateVersion;
+use devloop_core::notice::{Awaited, Fate, Notice, Who};
 use devloop_core::plan::Plan;
 use devloop_core::plan::process::ProcessPlan;
 use std::collections::BTreeSet;
@@ -50,6 +52,24 @@ fn the_grace_is_counted_from_the_stop_of_each_level() {
     assert_eq!(bench.gone("server", 1), ["ProcessStopped", "stop db#1"]);
     assert_eq!(bench.wait_ms(4999), ["WaitingForStop"]);
     assert_eq!(bench.wait_ms(1), ["ProcessKilled", "kill db#1"]);
+}
+
+// promise: session.stop.4
+#[test]
+fn a_stop_that_takes_long_is_told_once_with_the_time_that_is_left() {
+    let mut bench = running();
+    bench.saves_and_waits(&["src/a"]);
+    bench.give(CTRL_C);
+    let told = |bench: &mut Bench, millis| {
+        bench.now = bench.now + ms(millis);
+        bench.engine.step(bench.now, Fact::DeadlineReached)
+    };
+    assert_eq!(told(&mut bench, 999), []);
+    let awaited = |who| Awaited { who, fate: Fate::KilledIn(ms(4000)) };
+    let both = vec![awaited(Who::Process("server".into())), awaited(Who::Hook("build".into()))];
+    let notice = Notice::WaitingForStop { awaited: both, can_be_hurried: true };
+    assert_eq!(told(&mut bench, 1), [Effect::Report(notice)]);
+    assert_eq!(told(&mut bench, 3000), []);
 }
 
 #[test]

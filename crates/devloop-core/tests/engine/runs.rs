@@ -58,7 +58,7 @@ fn a_hook_that_takes_too_long_is_stopped_then_killed_and_fails_the_run() {
     let mut bench = Bench::begun(plan);
     bench.saves_and_waits(&["src/a"]);
     assert_eq!(bench.wait_ms(1000), ["stop t1"]);
-    assert_eq!(bench.wait_ms(5000), ["kill t1"]);
+    assert_eq!(bench.wait_ms(5000), ["WaitingForStop", "kill t1"]);
     assert_eq!(bench.hook_ends(1, 0, Captured::Nothing), ["failed main: main.[1] run_hook: HookTimedOut"]);
 }
 
@@ -103,7 +103,7 @@ fn the_first_failure_of_a_parallel_step_cancels_the_rest_and_names_its_place() {
     let lines = bench.saves_and_waits(&["src/x"]);
     assert_eq!(lines[1..], [r#"hook slow t1 for main ["src/x"]"#, r#"hook bad t2 for inner ["src/x"]"#]);
     assert_eq!(bench.hook_ends(2, 3, Captured::Nothing), ["stop t1"]);
-    assert_eq!(bench.wait_ms(5000), ["kill t1"]);
+    assert_eq!(bench.wait_ms(5000), ["WaitingForStop", "kill t1"]);
     assert_eq!(
         bench.hook_ends(1, -9, Captured::Nothing),
         ["failed main: main.[2, 2] run_workflow > inner.[1] run_hook: HookFailed"]

@@ -133,6 +133,7 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::StartHook { task, hook, errand } => {
             format!("hook {hook} {task} for {} {:?}", errand.workflow, errand.changed_files)
         }
+        Effect::Suspend => "suspend".to_owned(),
         Effect::StopHook(task) => format!("stop {task}"),
         Effect::KillHook(task) => format!("kill {task}"),
         Effect::StartProbe { task, process, .. } => format!("probe {process} {task}"),

@@ -80,25 +80,24 @@ fn the_grace_period_counts_for_each_level() {
     check(
         &story.until(60_000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start cache#1, start db#1
-        +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
-        +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
-        +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
-        +2000ms DeadlineReached → 'WaitingForStop { processes: [cache, db, server] }'
-        +6000ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
-        +6001ms server#1 exited with signal 9 (SIGKILL)
-        +6002ms server#1 gone → 'ProcessStopped { process: server }', stop cache#1, stop db#1
-        +6007ms cache#1 exited with signal 15 (SIGTERM)
-        +6008ms cache#1 gone → 'ProcessStopped { process: cache }'
-        +7000ms DeadlineReached → 'WaitingForStop { processes: [db] }'
-        +7002ms DeadlineReached → 'ProcessKilled { process: db, after: 1s }', kill db#1
-        +7003ms db#1 exited with signal 9 (SIGKILL)
-        +7004ms db#1 gone → 'ProcessStopped { process: db }'
-        +7005ms saved v1 → end as asked
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start cache#1, start db#1
+            +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
+            +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
+            +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
+            +2000ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: KilledIn(4s) }], can_be_hurried: true }'
+            +6000ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
+            +6001ms server#1 exited with signal 9 (SIGKILL)
+            +6002ms server#1 gone → 'ProcessStopped { process: server }', stop cache#1, stop db#1
+            +6007ms cache#1 exited with signal 15 (SIGTERM)
+            +6008ms cache#1 gone → 'ProcessStopped { process: cache }'
+            +7002ms DeadlineReached → 'ProcessKilled { process: db, after: 1s }', kill db#1
+            +7003ms db#1 exited with signal 9 (SIGKILL)
+            +7004ms db#1 gone → 'ProcessStopped { process: db }'
+            +7005ms saved v1 → end as asked
+        "#]],
     );
     assert!(story.has_ended());
 }
@@ -223,31 +222,31 @@ fn without_its_guardian_a_session_stops_everything_and_fails() {
 }
 
 #[test]
-fn what_survives_sigkill_is_named_and_left_after_ten_seconds() {
+fn p11_what_survives_sigkill_is_named_and_left_after_ten_seconds() {
     let script = Script { deaf: ["server"].into(), undying: ["server"].into(), ..Script::default() };
     let mut story = Story::begins(levels(), script).interrupted(1000);
     check(
         &story.until(60_000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start cache#1, start db#1
-        +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
-        +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
-        +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
-        +2000ms DeadlineReached → 'WaitingForStop { processes: [cache, db, server] }'
-        +6000ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
-        +6500ms server#1 stuck at 7 → 'ProcessStuck { process: server, pid: 7 }'
-        +7000ms DeadlineReached → 'WaitingForStop { processes: [cache, db, server] }'
-        +12000ms DeadlineReached → 'WaitingForStop { processes: [cache, db, server] }'
-        +16000ms DeadlineReached → stop cache#1, stop db#1
-        +16005ms cache#1 exited with signal 15 (SIGTERM)
-        +16005ms db#1 exited with signal 15 (SIGTERM)
-        +16006ms cache#1 gone → 'ProcessStopped { process: cache }'
-        +16006ms db#1 gone → 'ProcessStopped { process: db }'
-        +16007ms saved v1 → end and abandon [server]
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start cache#1, start db#1
+            +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
+            +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
+            +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
+            +2000ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: KilledIn(4s) }], can_be_hurried: true }'
+            +6000ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
+            +6500ms server#1 stuck at 7 → 'ProcessStuck { process: server, pid: 7 }'
+            +7000ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: Killed }], can_be_hurried: true }'
+            +12000ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: Killed }], can_be_hurried: true }'
+            +16000ms DeadlineReached → stop cache#1, stop db#1
+            +16005ms cache#1 exited with signal 15 (SIGTERM)
+            +16005ms db#1 exited with signal 15 (SIGTERM)
+            +16006ms cache#1 gone → 'ProcessStopped { process: cache }'
+            +16006ms db#1 gone → 'ProcessStopped { process: db }'
+            +16007ms saved v1 → end and abandon [server]
+        "#]],
     );
     assert!(story.has_ended());
 }

@@ -33,15 +33,16 @@ fn a_hook_that_takes_too_long_is_stopped_then_killed_and_its_step_fails() {
     check(
         &story.until(20_000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +100ms PathsTouched [Settled src/a]
-        +102ms DeadlineReached → 'w began with 1 files'
-        +103ms saved v3 → hook build t1 for w ["src/a"]
-        +403ms DeadlineReached → stop hook t1
-        +5403ms DeadlineReached → kill hook t1
-        +5405ms hook t1 ended with signal 9 (SIGKILL), Nothing → 'w failed in w step 1 run_hook: HookTimedOut { hook: build, within: 300ms }'
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +100ms PathsTouched [Settled src/a]
+            +102ms DeadlineReached → 'w began with 1 files'
+            +103ms saved v3 → hook build t1 for w ["src/a"]
+            +403ms DeadlineReached → stop hook t1
+            +1403ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Hook(build), fate: KilledIn(4s) }], can_be_hurried: false }'
+            +5403ms DeadlineReached → kill hook t1
+            +5405ms hook t1 ended with signal 9 (SIGKILL), Nothing → 'w failed in w step 1 run_hook: HookTimedOut { hook: build, within: 300ms }'
+        "#]],
     );
 }
 

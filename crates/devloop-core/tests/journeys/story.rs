@@ -230,6 +230,7 @@ impl Story {
             Effect::KillProcess(name, incarnation) => {
                 self.exit(self.now + Duration::from_millis(1), name, *incarnation, ExitStatus::Signal(9));
             }
+            Effect::Suspend => self.in_micros(0, Fact::Slept(Duration::from_secs(60))),
             Effect::StartHook { task, hook, .. } => self.start_hook(*task, hook),
             Effect::StopHook(task) => {
                 let is_deaf = self.hooks.get(task).is_some_and(|hook| self.script.deaf_hooks.contains(hook.as_str()));

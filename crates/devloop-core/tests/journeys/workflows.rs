@@ -220,15 +220,16 @@ fn a_stopped_process_is_gone_before_the_next_step_and_waiting_for_it_fails() {
     check(
         &story.until(10_000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start server#1
-        +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +100ms PathsTouched [Settled src/a]
-        +102ms DeadlineReached → 'off began with 1 files', stop server#1
-        +5102ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
-        +5103ms server#1 exited with signal 9 (SIGKILL)
-        +5104ms server#1 gone → 'ProcessStopped { process: server }', "off: gone", 'off failed in off step 3 wait_for_process: ProcessNotRunning { process: server }'
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start server#1
+            +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +100ms PathsTouched [Settled src/a]
+            +102ms DeadlineReached → 'off began with 1 files', stop server#1
+            +1102ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: KilledIn(4s) }], can_be_hurried: false }'
+            +5102ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
+            +5103ms server#1 exited with signal 9 (SIGKILL)
+            +5104ms server#1 gone → 'ProcessStopped { process: server }', "off: gone", 'off failed in off step 3 wait_for_process: ProcessNotRunning { process: server }'
+        "#]],
     );
 }

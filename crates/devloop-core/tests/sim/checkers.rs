@@ -7,6 +7,7 @@ pub(crate) mod drain;
 pub(crate) mod events;
 pub(crate) mod footprints;
 pub(crate) mod hooks;
+pub(crate) mod liveness;
 pub(crate) mod processes;
 pub(crate) mod runs;
 pub(crate) mod state;
@@ -39,6 +40,7 @@ pub(crate) struct Checkers {
     processes: processes::Processes,
     changes: changes::Changes,
     hooks: hooks::Hooks,
+    liveness: liveness::Liveness,
     state: state::State,
     drain: drain::Drain,
     events: events::Events,
@@ -53,6 +55,7 @@ impl Checkers {
             processes: processes::Processes::new(plan),
             changes: changes::Changes::new(plan, late),
             hooks: hooks::Hooks::new(plan, late),
+            liveness: liveness::Liveness::new(plan),
             state: state::State::new(plan),
             drain: drain::Drain::new(plan, late),
             events: events::Events::new(plan),
@@ -66,6 +69,7 @@ impl Checkers {
         self.processes.step(step)?;
         self.changes.step(step)?;
         self.hooks.step(step)?;
+        self.liveness.step(step)?;
         self.state.step(step)?;
         self.events.step(step)?;
         self.artifacts.step(step, served)?;

@@ -305,6 +305,11 @@ fn plant(world: &mut World, dice: &mut Dice, until: Moment) {
             world.plant(again, Fact::InterruptRequested(*dice.pick(&signals)));
         }
     }
+    for _ in 0..dice.below(4) {
+        let at = moment(dice);
+        let is_asked = dice.percent(50);
+        world.plant(at, if is_asked { Fact::SuspendRequested } else { Fact::Slept(Duration::from_secs(3600)) });
+    }
     if dice.percent(4) {
         let at = moment(dice);
         world.plant(at, Fact::GuardianLost);

@@ -263,6 +263,7 @@ impl World {
             Effect::StartProcess(name, incarnation) => self.start(now, name, *incarnation),
             Effect::StopProcess(name, incarnation) => self.stop(now, name, *incarnation),
             Effect::KillProcess(name, incarnation) => self.kill(now, name, *incarnation),
+            Effect::Suspend => self.plant(now, Fact::Slept(Duration::from_secs(60))),
             Effect::StartHook { task, hook, .. } => {
                 let life = HookLife {
                     hook: hook.clone(),

@@ -46,7 +46,12 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::StateSaved(version) => format!("saved {version}"),
         Fact::StateSaveFailed(version, error) => format!("failed to save {version}: {error}"),
         Fact::InterruptRequested(interrupt) => format!("interrupt {interrupt:?}"),
-        Fact::SessionBegan | Fact::DeadlineReached | Fact::GuardianLost | Fact::WatchingBegan => format!("{fact:?}"),
+        Fact::SessionBegan
+        | Fact::DeadlineReached
+        | Fact::SuspendRequested
+        | Fact::Slept(_)
+        | Fact::GuardianLost
+        | Fact::WatchingBegan => format!("{fact:?}"),
     }
 }
 
@@ -62,6 +67,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
                 if errand.changed_files.is_empty() { String::new() } else { format!(" {:?}", errand.changed_files) };
             format!("hook {hook} {task} for {}{files}", errand.workflow)
         }
+        Effect::Suspend => "suspend".to_owned(),
         Effect::StopHook(task) => format!("stop hook {task}"),
         Effect::KillHook(task) => format!("kill hook {task}"),
         Effect::StartProbe { task, process, role, expect_body, .. } => {

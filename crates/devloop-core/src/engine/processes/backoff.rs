@@ -24,9 +24,9 @@ impl Jitter {
     }
 }
 
-/// The wait after the n-th fall in a row, counted from 1: doubles up to the maximum, give or take a tenth.
+/// The wait after the n-th fall in a row, counted from 1: doubles, give or take a tenth, and is never over the maximum.
 pub(crate) fn delay(plan: &ProcessPlan, failures: u32, jitter: &mut Jitter) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);
     let exact = plan.restart_delay.saturating_mul(1 << doublings).min(plan.restart_delay_max);
-    exact.saturating_mul(9_000 + jitter.draw()) / 10_000
+    (exact.saturating_mul(9_000 + jitter.draw()) / 10_000).min(plan.restart_delay_max)
 }

@@ -3,17 +3,18 @@
 use super::Processes;
 use super::life::{LEFT_AFTER, Process, Stage, State, Stopping, Then};
 use crate::effect::Effect;
+use crate::engine::patience::{Stop, StopStage};
 use crate::engine::turn::Turn;
 use crate::moment::Moment;
 use crate::names::ProcessName;
-use crate::notice::Notice;
+use crate::notice::{Notice, Who};
 
 impl Process {
     /// Kills what does not end in time.
     pub(super) fn expire_stop(&mut self, turn: &mut Turn) {
         if let State::Stopping(Stopping { stage, .. }) = &mut self.state
-            && let Stage::Asked { kill_at } = *stage
-            && kill_at <= turn.now
+            && let Stage::Asked { since } = *stage
+            && since + self.plan.stop_timeout <= turn.now
         {
             *stage = Stage::Killed { since: turn.now };
             turn.report(Notice::ProcessKilled { process: self.name.clone(), after: self.plan.stop_timeout });
@@ -24,7 +25,7 @@ impl Process {
     /// When a stop goes on by itself.
     pub(super) fn stop_deadline(&self, stopping: &Stopping, is_draining: bool, now: Moment) -> Option<Moment> {
         match stopping.stage {
-            Stage::Asked { kill_at } => Some(kill_at),
+            Stage::Asked { since } => Some(since + self.plan.stop_timeout),
             Stage::Killed { .. } | Stage::Unanswered { .. } => {
                 self.left_at().filter(|&left_at| is_draining && left_at > now)
             }
@@ -39,6 +40,17 @@ impl Process {
             Stage::Killed { since } | Stage::Unanswered { since, is_kill: true } => Some(since + LEFT_AFTER),
             Stage::Unanswered { since, is_kill: false } => Some(since + self.plan.stop_timeout + LEFT_AFTER),
         }
+    }
+
+    /// The stop that is under way.
+    fn stop(&self) -> Option<Stop> {
+        let State::Stopping(stopping) = &self.state else { return None };
+        let (since, stage) = match stopping.stage {
+            Stage::Unanswered { since, .. } => (since, StopStage::Starting),
+            Stage::Asked { since } => (since, StopStage::KilledAt(since + self.plan.stop_timeout)),
+            Stage::Killed { since } => (since, StopStage::Killed),
+        };
+        Some(Stop { who: Who::Process(self.name.clone()), since, stage })
     }
 
     fn is_down(&self) -> bool {
@@ -99,6 +111,18 @@ impl Processes {
     /// Whether nothing is left that is worth waiting for.
     pub(crate) fn are_over(&self, now: Moment) -> bool {
         self.all.values().all(|process| process.is_down() || process.is_left(now))
+    }
+
+    /// All stops that are under way.
+    pub(crate) fn stops(&self) -> impl Iterator<Item = Stop> {
+        self.all.values().filter_map(Process::stop)
+    }
+
+    /// Devloop stood still.
+    pub(crate) fn slept(&mut self, turn: &mut Turn) {
+        for process in self.all.values_mut() {
+            process.slept(turn);
+        }
     }
 
     /// Who has not ended yet.

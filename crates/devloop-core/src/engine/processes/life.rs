@@ -69,7 +69,7 @@ pub(crate) enum Stage {
     /// Nothing: its start was not answered yet.
     Unanswered { since: Moment, is_kill: bool },
     /// To stop.
-    Asked { kill_at: Moment },
+    Asked { since: Moment },
     /// Killed.
     Killed { since: Moment },
 }
@@ -185,7 +185,7 @@ impl Process {
                         Stage::Killed { since: turn.now }
                     } else {
                         turn.ask(Effect::StopProcess(name, self.incarnation));
-                        Stage::Asked { kill_at: turn.now + self.plan.stop_timeout }
+                        Stage::Asked { since: turn.now }
                     };
                 }
             }
@@ -320,7 +320,7 @@ impl Process {
             State::Lingering | State::BackingOff { is_gone: false, .. } => true,
         };
         turn.ask(Effect::StopProcess(self.name.clone(), self.incarnation));
-        let stage = Stage::Asked { kill_at: turn.now + self.plan.stop_timeout };
+        let stage = Stage::Asked { since: turn.now };
         self.change(turn, State::Stopping(Stopping { stage, then, has_exited: is_quiet, is_quiet }));
         false
     }
@@ -378,6 +378,13 @@ impl Process {
     pub(crate) fn look_at_keys(&mut self, turn: &Turn) -> Option<Finding> {
         let State::Up { probing, .. } = &mut self.state else { return None };
         probing.look_at_keys(turn, &Asked { process: &self.name, plan: &self.plan })
+    }
+
+    /// Devloop stood still: what is asked is asked again.
+    pub(crate) fn slept(&mut self, turn: &mut Turn) {
+        if let State::Up { probing, .. } = &mut self.state {
+            probing.slept(turn, &self.plan);
+        }
     }
 
     /// Probes what is due.

@@ -21,10 +21,6 @@ const EXEC_GAP_MIN: Duration = Duration::from_millis(20);
 /// The gap grows to this part of the time waited: 2 %.
 const GAP_PART: u32 = 50;
 
-/// A deadline that is missed by more than this means that devloop itself was stopped: lines that came meanwhile have
-/// not been heard yet.
-const SUSPENDED_AFTER: Duration = Duration::from_secs(1);
-
 /// Whose questions these are.
 pub(crate) struct Asked<'a> {
     pub(crate) process: &'a ProcessName,
@@ -152,10 +148,6 @@ impl Probing {
             && *at <= now
         {
             if way(probe) == Way::Line {
-                if now.since(*at) > SUSPENDED_AFTER {
-                    self.liveness = Attempt::Due(now + probe.timeout);
-                    return None;
-                }
                 self.liveness = Attempt::Idle;
                 return self.unwell(format!("no line matched within {} ms", probe.timeout.as_millis()));
             }
@@ -287,6 +279,23 @@ impl Probing {
     fn unwell(&mut self, reason: String) -> Option<Finding> {
         let was_unwell = std::mem::replace(&mut self.is_unwell, true);
         (!was_unwell).then_some(Finding::Unwell(reason))
+    }
+
+    /// Devloop stood still, and perhaps this life with it: answers that are under way may be late for that alone, and
+    /// lines were not heard.
+    pub(crate) fn slept(&mut self, turn: &mut Turn, plan: &ProcessPlan) {
+        self.suspicion = None;
+        for attempt in [&mut self.readiness, &mut self.liveness] {
+            if let Attempt::Going(task) = *attempt {
+                turn.ask(Effect::CancelProbe(task));
+                *attempt = Attempt::Due(turn.now);
+            }
+        }
+        if let (Attempt::Due(at), Some(probe)) = (&mut self.liveness, &plan.liveness)
+            && way(probe) == Way::Line
+        {
+            *at = turn.now + probe.timeout;
+        }
     }
 
     /// No more questions about this life.

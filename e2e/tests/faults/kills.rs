@@ -1,0 +1,221 @@
+//! devloop, its guardian, or all of them are killed.
+
+use crate::{Chance, children, gone_after, guardian, project, trees};
+use e2e::faults::{figures, rounds};
+use e2e::{Session, stray, wait};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::os::unix::process::CommandExt as _;
+use std::time::Duration;
+
+/// A tree that a round draws, one that falls and is started again, a hook, an event server.
+fn config(command: &str, token: &str, startup: &str) -> String {
+    format!(
+        r#"
+startup_workflows = [{startup}]
+[event_server]
+bind = "127.0.0.1:0"
+[event.note]
+state_key = "note"
+workflow = "again"
+pattern = "^[a-z]*$"
+[watch.again]
+paths = ["go"]
+[process.tree]
+command = {command}
+stop_timeout_ms = 50
+[process.unsteady]
+command = ["sh", "-c", "setsid sleep {token} & exit 1"]
+stop_timeout_ms = 50
+restart = "always"
+restart_delay_ms = 5
+restart_delay_max_ms = 20
+[hook.tool]
+command = ["sh", "-c", "sleep {token} & sleep {token}"]
+[workflow.startup]
+steps = [{{ action = "run_hook", hook = "tool" }}]
+[workflow.again]
+steps = [{{ action = "restart_process", process = "tree" }}]
+"#
+    )
+}
+
+/// Runs a session up to a random moment of its startup, a restart, a hook, or its end.
+fn at_a_random_moment(project: &e2e::Project, moment: u64, chance: &mut Chance) -> Session {
+    let session = project.run();
+    match moment {
+        0 => chance.pause(200_000),
+        1 => {
+            session.wait_for("started process tree");
+            project.file("go", "");
+            chance.pause(100_000);
+        }
+        2 => {
+            session.wait_for("running workflow startup");
+            chance.pause(30_000);
+        }
+        _ => {
+            session.wait_for("started process tree");
+            session.signal(Signal::TERM);
+            chance.pause(60_000);
+        }
+    }
+    session
+}
+
+// promise: session.death.1
+#[test]
+fn p1_a_devloop_that_is_killed_at_a_random_moment_leaves_nothing() {
+    let mut chance = Chance::of("P1");
+    let mut times = Vec::new();
+    let mut sum = 0;
+    for round in 0..rounds(16, 200) {
+        let (command, token) = trees::command(round);
+        let moment = chance.below(4);
+        let startup = if moment == 2 { "\"startup\"" } else { "" };
+        let project = project(&config(&command, &token, startup));
+        trees::write_forker(&project);
+        let mut session = at_a_random_moment(&project, moment, &mut chance);
+        // It may have ended by itself where the moment is its end.
+        let _ = stray::signal(session.pid(), Signal::KILL);
+        times.push(gone_after(&project.root(), &token));
+        session.wait();
+        sum += 1;
+    }
+    eprintln!("P1: nothing was left {sum} times; gone after: {}", figures(&mut times));
+}
+
+/// devloop and all that are named after it: guardian and keepers.
+fn all_of_devloop(devloop: u32) -> Vec<u32> {
+    let guardian = guardian(devloop);
+    [vec![devloop, guardian], children(guardian)].concat()
+}
+
+// promise: session.death.2
+#[test]
+fn p6_when_everything_of_devloop_is_killed_direct_children_die_and_the_next_session_sweeps_the_rest() {
+    let mut times = Vec::new();
+    for round in 0..rounds(6, 100) {
+        let (command, token) = trees::command(round);
+        let project = project(&config(&command, &token, ""));
+        trees::write_forker(&project);
+        let mut devloop = project.command(&["run"]);
+        devloop.process_group(0);
+        let mut session = Session::start(devloop);
+        let line = session.wait_for("started process tree (pid ");
+        let child: u32 = line.split("(pid ").nth(1).unwrap().trim_end_matches(')').parse().unwrap();
+        // What has neither its session nor its environment any more cannot be told from a stranger once nobody is above it.
+        let is_traceless = trees::TREES[round % trees::TREES.len()].0 == "env -i";
+        if round % 2 == 0 && !is_traceless {
+            // As `pkill -9 devloop` does, one after the other.
+            for pid in all_of_devloop(session.pid()) {
+                let _ = stray::signal(pid, Signal::KILL);
+            }
+        } else {
+            let group = Pid::from_raw(session.pid().cast_signed()).unwrap();
+            kill_process_group(group, Signal::KILL).unwrap();
+        }
+        let began = std::time::Instant::now();
+        wait::gone(child);
+        times.push(began.elapsed());
+        session.wait();
+        let mut next = project.run();
+        next.wait_for("started process tree");
+        assert!(next.stop().success(), "{}", next.told());
+        gone_after(&project.root(), &token);
+    }
+    eprintln!("P6: the direct child died after: {}", figures(&mut times));
+}
+
+// promise: session.exit.1
+#[test]
+fn p7_a_devloop_that_loses_its_guardian_stops_everything_and_exits_with_1() {
+    let mut times = Vec::new();
+    for round in 0..rounds(7, 50) {
+        let (command, token) = trees::command(round);
+        let project = project(&config(&command, &token, ""));
+        trees::write_forker(&project);
+        let mut session = project.run();
+        session.wait_for("started process tree");
+        let began = std::time::Instant::now();
+        stray::signal(guardian(session.pid()), Signal::KILL).unwrap();
+        assert_eq!(session.wait().code(), Some(1), "{}", session.told());
+        session.wait_for("the guardian, which keeps all children, is gone");
+        gone_after(&project.root(), &token);
+        times.push(began.elapsed());
+    }
+    eprintln!("P7: all was gone after: {}", figures(&mut times));
+}
+
+/// What the end asked for by a signal leaves behind, and who heard what.
+fn ends_well(signal: Signal, round: usize) -> Duration {
+    let (command, token) = trees::command(round);
+    let graceful =
+        "[process.graceful]\ncommand = [\"PUPPET\", \"on-term\", \"heard\", \"asked\", \"print\", \"up\", \"hang\"]\n";
+    let project = project(&format!("{}{graceful}", config(&command, &token, "")));
+    trees::write_forker(&project);
+    let mut session = project.run();
+    session.wait_for_stdout("up");
+    session.wait_for("started process tree");
+    let began = std::time::Instant::now();
+    session.signal(signal);
+    assert!(session.wait().success(), "{}", session.told());
+    let took = began.elapsed();
+    assert_eq!(wait::lines(&project.path("heard"), 1), ["asked"]);
+    gone_after(&project.root(), &token);
+    took
+}
+
+// promise: session.stop.1
+#[test]
+fn p2_each_signal_asks_every_process_once_and_leaves_nothing() {
+    let mut times = Vec::new();
+    for round in 0..rounds(3, 50) {
+        for (number, signal) in [Signal::TERM, Signal::HUP, Signal::INT].into_iter().enumerate() {
+            times.push(ends_well(signal, 3 * round + number));
+        }
+    }
+    eprintln!("P2: exit after: {}", figures(&mut times));
+}
+
+// promise: session.stop.2
+#[test]
+fn p3_a_second_ctrl_c_kills_every_kind_of_tree() {
+    let mut times = Vec::new();
+    for round in 0..rounds(7, 50) {
+        let (command, token) = trees::command(round);
+        let deaf = config(&command, &token, "").replace("stop_timeout_ms = 50", "stop_timeout_ms = 600000");
+        let counting = "[process.counting]\ncommand = [\"PUPPET\", \"count-signals\", \"heard\", \"print\", \"up\", \"hang\"]\n\
+                        stop_timeout_ms = 600000\n";
+        let project = project(&format!("{deaf}{counting}"));
+        trees::write_forker(&project);
+        let mut session = project.run();
+        session.wait_for_stdout("up");
+        session.wait_for("started process tree");
+        session.signal(Signal::INT);
+        wait::lines(&project.path("heard"), 1);
+        let began = std::time::Instant::now();
+        session.signal(Signal::INT);
+        assert!(session.wait().success(), "{}", session.told());
+        times.push(began.elapsed());
+        gone_after(&project.root(), &token);
+    }
+    eprintln!("P3: exit after the second: {}", figures(&mut times));
+}
+
+#[test]
+fn p4_a_signal_in_the_first_milliseconds_ends_the_program_and_leaves_nothing() {
+    let mut chance = Chance::of("P4");
+    for round in 0..rounds(20, 200) {
+        let (command, token) = trees::command(round);
+        let project = project(&config(&command, &token, "\"startup\""));
+        trees::write_forker(&project);
+        let mut session = project.run();
+        chance.pause(60_000);
+        session.signal(Signal::INT);
+        // Before devloop listens there are no children, and the signal itself ends it, which shells call 130.
+        let status = session.wait();
+        let is_interrupted = std::os::unix::process::ExitStatusExt::signal(&status) == Some(Signal::INT.as_raw());
+        assert!(status.success() || is_interrupted, "{status}\n{}", session.told());
+        gone_after(&project.root(), &token);
+    }
+}
