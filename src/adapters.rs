@@ -48,7 +48,6 @@ pub struct Adapters {
     reporter: Arc<Reporter>,
     facts: FactSender,
     changes: ChangeSender,
-    launcher: Launcher,
     processes: Processes,
     hooks: Hooks,
     prober: Prober,
@@ -91,7 +90,6 @@ impl Adapters {
         let heard = move |task, answer| answered.send(Fact::ArtifactAnswered { task, answer });
         Self {
             artifact_store: ArtifactStore::new(&plan.state_file, Arc::new(heard)),
-            launcher: launcher.clone(),
             processes: Processes::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             hooks: Hooks::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             servers: Servers::start(listeners, &plan, &reporter, facts.clone()),
