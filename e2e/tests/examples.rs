@@ -109,7 +109,7 @@ fn the_static_site_publishes_fails_rejects_and_recovers() {
 
     // Published: the page is new, and so is the server.
     append(&project, "content/about.html", "<p>A sentence from the test.</p>\n");
-    session.wait_for_count("site: ", 2);
+    session.wait_for_count("now served: ", 2);
     let second = served();
     assert!(second > first && generation() == second, "{}", session.told());
     assert!(wait::get(&address, "/about.html").unwrap().contains("A sentence from the test."));
@@ -121,7 +121,7 @@ fn the_static_site_publishes_fails_rejects_and_recovers() {
     session.wait_for("artifact 'site' is not published: hook 'build' ended with exit status 1");
     assert_eq!((generation(), starts(&session, "server"), kept()), (second.clone(), 2, 2));
     project.file("content/about.html", &about);
-    session.wait_for_count("site: ", 3);
+    session.wait_for_count("now served: ", 3);
     let third = served();
 
     // A site that the server does not take: the one before is served again.
@@ -131,7 +131,7 @@ fn the_static_site_publishes_fails_rejects_and_recovers() {
     assert_eq!((generation(), served()), (third.clone(), third.clone()));
     assert!(wait::get(&address, "/").unwrap().contains("A static site"));
     std::fs::rename(project.path("index.html"), project.path("content/index.html")).unwrap();
-    session.wait_for_count("site: ", 4);
+    session.wait_for_count("now served: ", 4);
     let fourth = served();
 
     // Killed in the middle of a switch: the next session goes back before it starts the server.

@@ -1,3 +1,4 @@
+//! The folders of artifacts: how they are made and removed, and what hostile contents cannot do.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
