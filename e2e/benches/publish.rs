@@ -45,7 +45,8 @@ impl Client {
         wait::until("another body", || (self.last() != before).then_some(()));
         let mut answers = self.answers.lock().unwrap();
         let gap = answers.windows(2).map(|two| two[1].0.duration_since(two[0].0)).max().unwrap_or_default();
-        answers.drain(..answers.len() - 1);
+        let last = answers.len() - 1;
+        answers.drain(..last);
         gap
     }
 
