@@ -22,6 +22,7 @@ pub mod prober;
 pub mod process;
 pub mod session_file;
 pub mod session_log;
+pub mod status_file;
 pub mod watcher;
 
 use crate::hands::{ChangeSender, FactSender, Hands};
@@ -31,6 +32,7 @@ use devloop_core::effect::{Effect, Ending};
 use devloop_core::fact::Fact;
 use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
+use devloop_core::view::View;
 use hook::Hooks;
 use http::{Listeners, Servers};
 use interrupts::Interrupts;
@@ -38,7 +40,9 @@ use launch::Launcher;
 use prober::{Asked, Prober};
 use process::Processes;
 use session_file::SessionFile;
+use status_file::{Chronicle, Snapshot, StatusFile};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::task::JoinSet;
 use watcher::{OwnFiles, Watcher};
 
@@ -57,6 +61,7 @@ pub struct Adapters {
     servers: Servers,
     own_files: OwnFiles,
     watcher: Option<Watcher>,
+    status: Status,
     /// Listens for the guardian's end; ends with the session.
     _tasks: JoinSet<()>,
 }
@@ -75,12 +80,33 @@ pub struct Parts {
     pub own_files: OwnFiles,
     /// The two listeners, bound.
     pub listeners: Listeners,
+    /// What `devloop status` says of the session itself.
+    pub session: status_file::Session,
+}
+
+/// What is shown of the session to other processes.
+struct Status {
+    session: Arc<status_file::Session>,
+    chronicle: Chronicle,
+    /// None where the system gave no thread or file for it.
+    file: Option<StatusFile>,
+    is_stale: bool,
 }
 
 impl Adapters {
     /// The rooms of one session. `tasks` are ended with it.
     pub fn new(parts: Parts, facts: FactSender, changes: ChangeSender, mut tasks: JoinSet<()>) -> Self {
-        let Parts { plan, reporter, launcher, session_file, own_files, listeners } = parts;
+        let Parts { plan, reporter, launcher, session_file, own_files, listeners, session } = parts;
+        let file = StatusFile::start(&plan.state_file)
+            .inspect_err(|error| {
+                reporter.line(
+                    "status",
+                    Level::Warn,
+                    &format!("`devloop status` will not know of this session: {error}"),
+                )
+            })
+            .ok();
+        let status = Status { session: Arc::new(session), chronicle: Chronicle::default(), file, is_stale: true };
         let (guardian, told) = (launcher.clone(), facts.clone());
         tasks.spawn_local(async move {
             guardian.guardian_lost().await;
@@ -102,6 +128,7 @@ impl Adapters {
             session_file,
             own_files,
             watcher: None,
+            status,
             _tasks: tasks,
         }
     }
@@ -141,7 +168,24 @@ impl Adapters {
 }
 
 impl Hands for Adapters {
+    fn stepped(&mut self, look: &dyn Fn() -> View) {
+        let Status { session, chronicle, file: Some(file), is_stale } = &mut self.status else { return };
+        if std::mem::take(is_stale) {
+            let (session, plan) = (Arc::clone(session), Arc::clone(&self.plan));
+            file.show(Snapshot { session, plan, view: look(), chronicle: chronicle.clone() });
+        }
+    }
+
     fn perform(&mut self, effect: Effect) {
+        // Nobody sees from outside that a value is saved or a probe is under way.
+        self.status.is_stale |= !matches!(
+            effect,
+            Effect::SaveState { .. }
+                | Effect::StartProbe { .. }
+                | Effect::CancelProbe(_)
+                | Effect::AnswerRequest { .. }
+                | Effect::BroadcastReload
+        );
         match effect {
             Effect::WatchPaths => self.watch(),
             Effect::StartProcess(process, incarnation) => self.processes.start(process, incarnation),
@@ -164,9 +208,13 @@ impl Hands for Adapters {
             Effect::Artifact(task, artifact, order) => self.artifact_store.order(task, artifact, order),
             Effect::ServeArtifact(artifact, generation) => self.launcher.environment().serve(artifact, generation),
             Effect::BroadcastReload => self.servers.broadcast_reload(),
-            Effect::Report(notice) => self.reporter.notice(&notice),
+            Effect::Report(notice) => {
+                let (now, words) = (SystemTime::now(), || self.reporter.words(&notice));
+                self.status.chronicle.heard(now, &notice, &words);
+                self.reporter.notice(&notice);
+            }
             // The loop takes this one for itself.
-            Effect::EndSession(Ending::AsAsked | Ending::Failed | Ending::Abandoned { .. }) => {}
+            Effect::EndSession(Ending::AsAsked | Ending::Unsaved | Ending::Failed | Ending::Abandoned { .. }) => {}
         }
     }
 }

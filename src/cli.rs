@@ -1,92 +1,46 @@
 //! The command line: one command a file.
 
 mod audit;
+mod completions;
 mod config_file;
 mod docs;
+mod grammar;
+mod graph;
+mod init;
+mod living;
+mod man;
+mod plan;
 mod post;
 mod run;
+mod schema;
+mod state;
+mod status;
 mod validate;
 mod watched_paths;
+mod watching;
 
 use crate::env_vars;
 use crate::failure::Failure;
 use anstream::ColorChoice;
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+use clap::ArgMatches;
 use devloop_core::reach::Kind;
+use rustix::termios::tcgetwinsize;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// The whole command line, for parsing and for `docs/cli.md`.
-pub fn command() -> Command {
-    let config = Arg::new("config")
-        .long("config")
-        .short('c')
-        .value_name("PATH")
-        .value_parser(clap::value_parser!(PathBuf))
-        .value_hint(ValueHint::FilePath)
-        .help("The config file [default: devloop.toml here, else in the nearest folder above]");
-    Command::new("devloop")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Keeps the local loop cheap: supervises processes, watches files, runs workflows when something changes")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .arg(
-            Arg::new("color")
-                .long("color")
-                .value_name("WHEN")
-                .value_parser(["auto", "always", "never"])
-                .default_value("auto")
-                .global(true)
-                .help("Whether output has colours"),
-        )
-        .subcommand(Command::new("run").about("Runs the loop until SIGINT, SIGTERM or SIGHUP").arg(config.clone()))
-        .subcommand(
-            Command::new("validate")
-                .about("Checks the config; starts nothing, creates nothing, says nothing when it is right")
-                .arg(config.clone()),
-        )
-        .subcommand(audit_command().arg(config))
-        .subcommand(
-            Command::new("post")
-                .about("Posts a value to an event of the session that started this process or hook")
-                .arg(Arg::new("name").value_name("NAME").required(true).help("The event"))
-                .arg(
-                    Arg::new("value")
-                        .value_name("VALUE")
-                        .required(true)
-                        .allow_hyphen_values(true)
-                        .help("The value; `-`: what comes from stdin, without its last line end"),
-                ),
-        )
-        .subcommand(
-            Command::new("docs")
-                .about("Prints the reference")
-                .arg(Arg::new("topic").value_name("TOPIC").help("What about [default: a list of topics]")),
-        )
-}
-
-fn audit_command() -> Command {
-    let kinds = Kind::NAMES.map(|(name, _)| name);
-    Command::new("audit")
-        .about("Shows what each input from outside can start, and how far its values are held; starts nothing")
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Prints JSON, for programs"))
-        .arg(
-            Arg::new("deny")
-                .long("deny")
-                .value_name("KIND")
-                .value_delimiter(',')
-                .action(ArgAction::Append)
-                .value_parser(kinds)
-                .help("Exits with 1 when there is a finding of these kinds"),
-        )
-}
+pub use grammar::command;
+pub use schema::text as schema;
 
 /// How a failure of `run` begins (fixed; scripts wait for it).
 const RUN_FAILED: &str = "devloop run failed";
 
 /// Parses the command line and runs what it asks for; a failure is told on stderr.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if completions::answer(&args) {
+        return Ok(());
+    }
     let matches = match command().try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => return told(&error),
@@ -96,25 +50,53 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
         Some("never") => ColorChoice::Never.write_global(),
         _ => ColorChoice::Auto.write_global(),
     }
-    let (beginning, result) = match matches.subcommand() {
-        Some(("run", matches)) => (RUN_FAILED, run::main(config_path(matches))),
-        Some(("validate", matches)) => ("devloop validate failed", validate::main(config_path(matches))),
-        Some(("audit", matches)) => ("devloop audit failed", audit::main(config_path(matches), &asked(matches))),
-        Some(("post", matches)) => {
-            let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
-            ("devloop post failed", post::main(text("name"), text("value")))
-        }
-        Some(("docs", matches)) => {
-            ("devloop docs failed", docs::main(matches.get_one::<String>("topic").map(String::as_str)))
-        }
-        _ => ("devloop", Err(Failure::Usage)),
-    };
+    let (beginning, result) = dispatch(&matches);
     if let Err(failure) = &result
         && !failure.is_told()
     {
         complain(&format!("{beginning}: {failure}\n"));
     }
     result
+}
+
+/// Runs the command; with it, how its failure begins.
+fn dispatch(matches: &ArgMatches) -> (&'static str, Result<(), Failure>) {
+    let text = |matches: &ArgMatches, name: &str| matches.get_one::<String>(name).cloned();
+    match matches.subcommand() {
+        Some(("run", matches)) => (RUN_FAILED, run::main(config_path(matches))),
+        Some(("validate", matches)) => ("devloop validate failed", validate::main(config_path(matches))),
+        Some(("audit", matches)) => ("devloop audit failed", audit::main(config_path(matches), &asked(matches))),
+        Some(("plan", matches)) => {
+            let paths: Vec<PathBuf> = matches.get_many("paths").into_iter().flatten().cloned().collect();
+            ("devloop plan failed", plan::main(config_path(matches), &paths))
+        }
+        Some(("graph", matches)) => {
+            let format = text(matches, "format").unwrap_or_default();
+            ("devloop graph failed", graph::main(config_path(matches), &format))
+        }
+        Some(("post", matches)) => {
+            let [name, value] = ["name", "value"].map(|name| text(matches, name).unwrap_or_default());
+            ("devloop post failed", post::main(&name, &value))
+        }
+        Some(("status", matches)) => {
+            let asked = status::Asked { is_json: matches.get_flag("json"), watches: matches.get_flag("watch") };
+            ("devloop status failed", status::main(config_path(matches), asked))
+        }
+        Some(("state", matches)) => {
+            let key = text(matches, "key");
+            let (is_json, watches) = (matches.get_flag("json"), matches.get_flag("watch"));
+            let asked = state::Asked { key: key.as_deref(), is_json, watches };
+            ("devloop state failed", state::main(config_path(matches), asked))
+        }
+        Some(("init", matches)) => ("devloop init failed", init::main(matches.get_flag("print"))),
+        Some(("schema", _)) => ("devloop schema failed", schema::main()),
+        Some(("completions", matches)) => {
+            ("devloop completions failed", completions::main(&text(matches, "shell").unwrap_or_default()))
+        }
+        Some(("man", matches)) => ("devloop man failed", man::main(text(matches, "command").as_deref())),
+        Some(("docs", matches)) => ("devloop docs failed", docs::main(text(matches, "topic").as_deref())),
+        _ => ("devloop", Err(Failure::Usage)),
+    }
 }
 
 fn asked(matches: &ArgMatches) -> audit::Asked {
@@ -148,6 +130,11 @@ fn has_colors<S: anstream::stream::RawStream>(stream: &S) -> bool {
         && std::env::var_os(env_vars::CLICOLOR_FORCE).is_some_and(|it| it == "0");
     let has_colors = anstream::AutoStream::choice(stream) != ColorChoice::Never;
     has_colors && (!is_forced_by_nothing || stream.is_terminal())
+}
+
+/// Columns of a page on stdout.
+fn page_width() -> usize {
+    crate::docs::width(tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col)))
 }
 
 /// Writes to stdout; a reader that has gone away (`| head`) is no failure.

@@ -51,6 +51,7 @@ pub async fn run(engine: &mut Engine, inbox: &mut Inbox, hands: &mut impl Hands,
                 effect => hands.perform(effect),
             }
         }
+        hands.stepped(&|| engine.view());
         fact = if let Some(span) = slept {
             Fact::Slept(span)
         } else if let Some(fact) = held_back.take() {

@@ -77,3 +77,5 @@ pub const NO_COLOR: &str = "NO_COLOR";
 pub const CLICOLOR: &str = "CLICOLOR";
 /// Read once at start: neither empty nor `0`: colours also where no terminal is.
 pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
+/// Read at start: set by the script of `devloop completions`, to the name of the shell that asks for completions.
+pub const COMPLETE: &str = "DEVLOOP_COMPLETE";

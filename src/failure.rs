@@ -40,6 +40,16 @@ pub enum Failure {
         /// The nearest that exists.
         nearest: Option<&'static str>,
     },
+    /// No session of this config runs.
+    NoSession {
+        /// The state file that it would hold.
+        state_file: PathBuf,
+    },
+    /// `devloop man COMMAND` with a command that does not exist.
+    UnknownCommand {
+        /// What was asked for.
+        command: String,
+    },
     /// `devloop run` could not begin; the text says why and what to do.
     CannotBegin(String),
     /// The session ended because something failed; it has been told.
@@ -73,6 +83,8 @@ impl Failure {
             | Self::UnreadableConfig { .. }
             | Self::Rejected { .. }
             | Self::UnknownTopic { .. }
+            | Self::UnknownCommand { .. }
+            | Self::NoSession { .. }
             | Self::CannotBegin(_)
             | Self::SessionFailed
             | Self::NotPosted { .. }
@@ -98,6 +110,12 @@ impl fmt::Display for Failure {
             }
             Self::UnknownTopic { topic, nearest: None } => {
                 write!(f, "there is no topic '{topic}'; `devloop docs` lists them")
+            }
+            Self::NoSession { state_file } => {
+                write!(f, "no session runs that holds {}; `devloop run` starts one", state_file.display())
+            }
+            Self::UnknownCommand { command } => {
+                write!(f, "there is no command '{command}'; `devloop --help` lists them")
             }
             Self::CannotBegin(why) => f.write_str(why),
             Self::SessionFailed => f.write_str("the session failed"),

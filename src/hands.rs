@@ -2,12 +2,18 @@
 
 use devloop_core::effect::Effect;
 use devloop_core::fact::Fact;
+use devloop_core::view::View;
 use tokio::sync::mpsc;
 
 /// Carries effects out.
 pub trait Hands {
     /// Begins an effect. Returns at once and never fails: what goes wrong becomes a fact.
     fn perform(&mut self, effect: Effect);
+
+    /// All effects of a step have begun; `look` takes a picture of the session, for whoever shows one.
+    fn stepped(&mut self, look: &dyn Fn() -> View) {
+        let _ = look;
+    }
 }
 
 /// Where an adapter's facts go. The lane belongs to the sender, never to the kind of fact, so that one child's captures

@@ -2,12 +2,20 @@
 //!
 //! Absent on purpose: any wait. A line is handed to the output room, which writes it when the terminal can take it.
 
+pub mod argv;
 pub mod audit;
 pub mod boxed;
+pub mod columns;
 pub mod diagnostics;
 pub mod escape;
 pub mod failures;
 pub mod filter;
+pub mod forecast;
+pub mod graph;
+pub mod human;
+pub mod outline;
+pub mod page;
+pub mod status;
 pub mod words;
 
 use devloop_core::notice::{Level, Notice};
@@ -53,6 +61,11 @@ impl Reporter {
         Self { sink, filter, plan, resolve, colors: look.colors, columns: look.columns }
     }
 
+    /// What is said of a notice.
+    pub fn words(&self, notice: &Notice) -> String {
+        words::of(notice, &self.plan, &*self.resolve)
+    }
+
     /// Tells what the engine noticed.
     pub fn notice(&self, notice: &Notice) {
         if !notice.is_for_user() && !self.filter.lets_through(notice.part(), notice.level()) {
@@ -91,7 +104,17 @@ pub fn warning(part: &str, message: &str) -> String {
 
 /// The wall clock, as lines show it: RFC 3339 with milliseconds.
 pub fn time_stamp() -> String {
-    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+    time_stamp_of(SystemTime::now())
+}
+
+/// A moment in the same form.
+pub fn time_stamp_of(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+/// The moment that a time stamp of this form names.
+pub fn moment_of(stamp: &str) -> Option<SystemTime> {
+    humantime::parse_rfc3339(stamp).ok()
 }
 
 /// An engine line: `[devloop PART] LEVEL TIME message` (fixed in shape; scripts read it).

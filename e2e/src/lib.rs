@@ -7,12 +7,15 @@
     reason = "tests panic where something is not as it should be"
 )]
 
+pub mod chorus;
+pub mod disk;
 pub mod faults;
 pub mod project;
 pub mod recording;
 pub mod session;
 pub mod stray;
 pub mod terminal;
+pub mod tree;
 pub mod wait;
 pub mod web;
 

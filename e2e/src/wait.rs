@@ -12,15 +12,56 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// # Panics
 /// When there is none after [`DEADLINE`].
-pub fn until<T>(what: &str, mut question: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, question: impl FnMut() -> Option<T>) -> T {
+    until_within(DEADLINE, what, question)
+}
+
+/// Waits until a question has an answer, for what is known to take long.
+///
+/// # Panics
+/// When there is none after this time.
+pub fn until_within<T>(limit: Duration, what: &str, mut question: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(answer) = question() {
             return answer;
         }
-        assert!(began.elapsed() < DEADLINE, "gave up waiting: {what}");
+        assert!(began.elapsed() < limit, "gave up waiting: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// How long a fault that is made as often as the table says may take.
+pub const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Waits until a growing file holds a text at its end, without reading all of it each time.
+pub fn tail(path: &Path, text: &str) {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    until_within(PATIENCE, &format!("{} ends with {text:?}", path.display()), || {
+        let mut file = std::fs::File::open(path).ok()?;
+        let back = file.metadata().ok()?.len().min(text.len() as u64 + 4096);
+        file.seek(SeekFrom::End(-i64::try_from(back).ok()?)).ok()?;
+        let mut end = Vec::new();
+        file.read_to_end(&mut end).ok()?;
+        String::from_utf8_lossy(&end).contains(text).then_some(())
+    });
+}
+
+/// The largest resident memory of a process so far, in KiB (proc(5), `VmHWM`).
+pub fn memory_peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// CPU time of all threads of a process so far (proc(5), `schedstat`).
+pub fn cpu(pid: u32) -> Duration {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
+    let spent = threads.flatten().filter_map(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        stat.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(spent.sum())
 }
 
 /// Waits until a file holds a text that a question accepts, and gives it back.

@@ -162,6 +162,11 @@ impl Posting {
         let session = project.run();
         session.wait_for("watching ");
         wait::pid(&project.path("client.pid"));
+        Self::of(session, project)
+    }
+
+    /// A session of such a project that runs already, whose process has left its token.
+    pub fn of(session: Session, project: Project) -> Self {
         let read = |name: &str| std::fs::read_to_string(project.path(name)).unwrap();
         let address = read("client.url").strip_prefix("http://").unwrap().to_owned();
         Self { address, token: read("client.token"), session, project }

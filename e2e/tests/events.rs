@@ -1,10 +1,12 @@
 //! External events from the client's side: what a 204 means, and what happens when clients race, leave, or come late.
 
+use e2e::faults::{figures, rounds};
 use e2e::programs;
-use e2e::web::{Posting, Wire, eventually};
+use e2e::web::{CONFIG, Posting, Wire, eventually};
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 // promise: event.commit.1, event.run.1
 #[test]
@@ -43,56 +45,99 @@ fn an_address_that_is_taken_ends_the_start_and_is_named() {
 #[test]
 fn e1_of_many_posts_over_16_connections_none_is_lost() {
     const CONNECTIONS: usize = 16;
-    const POSTS: usize = 200;
-    let posting = Posting::start(programs!());
+    let posts = rounds(3200, 100_000) / CONNECTIONS;
+    // Everything else has work, too: a loud process, one that dies again and again, files that change.
+    let posting = Posting::with(
+        programs!(),
+        r#"
+[watch.busy]
+paths = ["busy"]
+workflow = "busy"
+[workflow.busy]
+steps = [{ action = "run_hook", hook = "busy" }]
+[hook.busy]
+command = ["PUPPET", "print", "busy"]
+output = { inherit = false }
+[process.loud]
+command = ["PUPPET", "spew-slowly", "300", "ROOT/progress"]
+output = { inherit = false }
+[process.dying]
+command = ["PUPPET", "exit", "1"]
+restart = "always"
+output = { inherit = false }
+"#,
+    );
+    let is_over = AtomicBool::new(false);
+    let began = Instant::now();
     std::thread::scope(|scope| {
-        for connection in 0..CONNECTIONS {
-            let posting = &posting;
-            scope.spawn(move || {
-                let mut wire = Wire::open(&posting.address);
-                for number in 0..POSTS {
-                    let value = format!("{connection}-{number}");
-                    assert_eq!(wire.send(&posting.posting("free", &value)).answer().status, 204);
-                }
-            });
-        }
+        let clients: Vec<_> = (0..CONNECTIONS)
+            .map(|connection| {
+                let posting = &posting;
+                scope.spawn(move || {
+                    let mut wire = Wire::open(&posting.address);
+                    let mut times = Vec::with_capacity(posts);
+                    for number in 0..posts {
+                        let (value, asked) = (format!("{connection}-{number}"), Instant::now());
+                        assert_eq!(wire.send(&posting.posting("free", &value)).answer().status, 204);
+                        times.push(asked.elapsed());
+                    }
+                    times
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                posting.project.file("busy", "");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let mut times: Vec<Duration> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        is_over.store(true, Ordering::Relaxed);
+        println!("E1: {} posts in {:.1?}, {}", times.len(), began.elapsed(), figures(&mut times));
     });
-    eventually("every post is in the audit log", || posting.audit().len() == CONNECTIONS * POSTS);
+    eventually("every post is in the audit log", || posting.audit().len() == CONNECTIONS * posts);
     let audit = posting.audit();
     assert!(audit.iter().all(|line| line["status"] == 204));
     let last = posting.state_of("free").unwrap();
-    assert!(last.ends_with(&format!("-{}", POSTS - 1)), "the last committed value is of a client's last post: {last}");
+    assert!(last.ends_with(&format!("-{}", posts - 1)), "the last committed value is of a client's last post: {last}");
     assert!(posting.memory_kib() < 64 * 1024, "{} KiB", posting.memory_kib());
 }
 
 // promise: event.run.2
 #[test]
 fn e2_posts_to_a_slow_workflow_are_few_runs_and_the_last_sees_the_last_value() {
-    const HOOK: Duration = Duration::from_millis(300);
+    let hook = Duration::from_millis(rounds(300, 1000) as u64);
     let posting = Posting::with(
         programs!(),
-        r#"
+        &r#"
 [event.slow]
 state_key = "slow"
 workflow = "slow"
 [workflow.slow]
 steps = [{ action = "run_hook", hook = "slow" }, { action = "log", message = "saw {{slow}}." }]
 [hook.slow]
-command = ["PUPPET", "sleep", "300"]
-"#,
+command = ["PUPPET", "sleep", "TIME"]
+"#
+        .replace("TIME", &hook.as_millis().to_string()),
     );
-    let began = std::time::Instant::now();
-    for number in 0..200 {
+    let began = Instant::now();
+    let posts = rounds(200, 2000);
+    for number in 0..posts {
         assert_eq!(posting.post("slow", &number.to_string()).status, 204);
         std::thread::sleep(Duration::from_millis(5));
     }
     let lasted = began.elapsed();
-    posting.session.wait_for("saw 199.");
+    let last = format!("saw {}.", posts - 1);
+    posting.session.wait_for(&last);
     let runs = posting.session.count("saw ");
-    let most = usize::try_from(lasted.as_millis() / HOOK.as_millis()).unwrap() + 2;
+    println!(
+        "E2: {posts} posts in {lasted:.1?}, {runs} runs, at rest {:.1?} after the last",
+        began.elapsed().saturating_sub(lasted)
+    );
+    let most = usize::try_from(lasted.as_millis() / hook.as_millis()).unwrap() + 2;
     assert!(runs <= most, "{runs} runs in {lasted:?}");
     let lines = posting.session.stderr_lines();
-    assert!(lines.iter().rfind(|line| line.contains("saw ")).unwrap().ends_with("saw 199."));
+    assert!(lines.iter().rfind(|line| line.contains("saw ")).unwrap().ends_with(&last));
 }
 
 // promise: event.drain.1
@@ -136,11 +181,68 @@ fn e3_a_post_during_the_end_is_204_with_effect_or_503_or_cut_off() {
     assert_eq!(posting.state_of("free"), accepted.map(|number| number.to_string()), "never a 204 without effect");
 }
 
+/// A process whose token is in `own.token` while it runs, beside the client.
+const OWN: &str = r#"
+startup_workflows = ["begin"]
+[watch.again]
+paths = ["again"]
+workflow = "again"
+[workflow.again]
+steps = [{ action = "restart_process", process = "own" }]
+[workflow.begin]
+steps = [{ action = "run_hook", hook = "wait" }]
+[hook.wait]
+command = ["PUPPET", "append", "ROOT/waits", "", "await-file", "ROOT/begin"]
+[process.own]
+command = ["PUPPET", "write-env", "DEVLOOP_EVENTS_TOKEN", "ROOT/own.token", "append", "ROOT/starts", "", "hang"]
+"#;
+
+// promise: event.commit.1
+#[test]
+fn e3_a_post_during_the_startup_or_a_restart_of_its_own_process_is_204_with_effect_or_refused() {
+    let project = e2e::Project::new(programs!());
+    project.config(&format!("{OWN}{CONFIG}"));
+    let session = project.run();
+    e2e::wait::lines(&project.path("waits"), 1);
+    e2e::wait::pid(&project.path("client.pid"));
+    e2e::wait::lines(&project.path("starts"), 1);
+    let mut posting = Posting::of(session, project);
+    // The startup workflow is still running.
+    let early = posting.post("slug", "early").status;
+    assert!([204, 503].contains(&early), "{early}");
+    assert_eq!(posting.state_of("slug").is_some(), early == 204);
+    posting.project.file("begin", "");
+    posting.session.wait_for("watching ");
+    if early == 204 {
+        posting.session.wait_for("slug is early");
+    }
+    let (mut last, mut taken, mut refused) = (None, 0, 0);
+    for restart in 1..=rounds(5, 50) {
+        posting.project.file("again", &restart.to_string());
+        e2e::wait::until("it has started again", || {
+            posting.token = std::fs::read_to_string(posting.project.path("own.token")).unwrap();
+            let value = format!("{restart}-{}", taken + refused);
+            match posting.post("free", &value).status {
+                204 => (last, taken) = (Some(value), taken + 1),
+                401 | 429 | 503 => refused += 1,
+                other => panic!("{other}"),
+            }
+            let starts = std::fs::read_to_string(posting.project.path("starts")).unwrap();
+            (starts.lines().count() > restart).then_some(())
+        });
+        assert_eq!(posting.state_of("free"), last, "never a 204 without effect");
+    }
+    println!("E3: {taken} posts were taken and {refused} refused around restarts");
+    assert!(taken > 0);
+    assert!(posting.session.stop().success());
+}
+
 #[test]
 fn e4_clients_that_race_with_one_value_give_one_run() {
     let posting = Posting::start(programs!());
     posting.assert_alive();
-    for round in 0..30 {
+    let races = rounds(30, 1000);
+    for round in 0..races {
         let value = format!("race/{round}");
         std::thread::scope(|scope| {
             for _ in 0..2 {
@@ -152,8 +254,8 @@ fn e4_clients_that_race_with_one_value_give_one_run() {
     }
     assert_eq!(posting.post("slug", "end").status, 204);
     posting.session.wait_for("slug is end");
-    for round in 0..30 {
-        let lines = posting.session.stderr_lines();
+    let lines = posting.session.stderr_lines();
+    for round in 0..races {
         let shown = format!("slug is race/{round}");
         assert_eq!(lines.iter().filter(|line| line.ends_with(&shown)).count(), 1, "{shown}");
     }
@@ -181,9 +283,64 @@ fn e5_a_client_that_leaves_is_not_half_accepted() {
 fn e6_half_open_sockets_delay_nobody() {
     let posting = Posting::start(programs!());
     let _held: Vec<TcpStream> = (0..500).filter_map(|_| TcpStream::connect(&posting.address).ok()).collect();
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     posting.assert_alive();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+/// What is put into requests.
+const PIECES: [&[u8]; 8] =
+    [b"\r\n", b"\0", b":", b"Transfer-Encoding: chunked\r\n", b"Host: x\r\n", b"{}", b"Content-Length: 9\r\n", b"\xff"];
+
+/// Bytes of a good post, but for its token, with something done to them.
+fn mutated(good: &[u8], dice: &mut u64) -> Vec<u8> {
+    let mut next = |bound: usize| {
+        *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(*dice >> 33).unwrap_or_default() % bound.max(1)
+    };
+    let mut bytes = good.to_vec();
+    for _ in 0..=next(4) {
+        let at = next(bytes.len() + 1);
+        match next(5) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << next(8),
+            1 => drop(bytes.drain(at..(at + next(20)).min(bytes.len()))),
+            2 => drop(bytes.splice(at..at, PIECES[next(PIECES.len())].iter().copied())),
+            3 => {
+                let copy = bytes[at..(at + next(60)).min(bytes.len())].to_vec();
+                drop(bytes.splice(at..at, copy));
+            }
+            _ => bytes.truncate(at.max(1)),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn e7_no_mutated_request_without_a_live_token_is_answered_with_5xx_or_changes_the_state() {
+    use std::io::Read as _;
+    let posting = Posting::start(programs!());
+    posting.assert_alive();
+    let stranger = format!("dlt_{}", "5".repeat(48));
+    let good = String::from_utf8(posting.posting("slug", "changed")).unwrap().replace(&posting.token, &stranger);
+    let (seed, count) = (u64::from(std::process::id()), rounds(2000, 100_000));
+    let (mut dice, mut answers) = (seed, std::collections::BTreeMap::<u16, usize>::new());
+    for round in 0..count {
+        let request = mutated(good.as_bytes(), &mut dice);
+        let mut stream = TcpStream::connect(&posting.address).unwrap();
+        let _ = stream.write_all(&request);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        let statuses = answer.match_indices("HTTP/1.1 ").map(|(at, _)| answer[at + 9..at + 12].parse::<u16>().unwrap());
+        for status in statuses {
+            assert!(!(200..300).contains(&status) && (status < 500 || status == 501), "seed {seed}, {round}: {status}");
+            *answers.entry(status).or_default() += 1;
+        }
+    }
+    println!("E7: seed {seed}, {count} requests, answers {answers:?}");
+    assert_eq!((posting.state_of("slug").as_deref(), posting.state_of("free")), (Some("alive"), None));
+    eventually("a good post is taken", || posting.post("slug", "still/alive").status == 204);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The session log, and what `RUST_LOG` filters.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use e2e::disk::Disk;
 use e2e::{Project, Session, programs, wait};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 fn logs(project: &Project) -> Vec<PathBuf> {
     let Ok(folder) = fs::read_dir(project.path(".devloop/logs")) else { return Vec::new() };
@@ -215,16 +217,80 @@ fn a_folder_without_room_for_a_log_costs_a_warning_and_no_session() {
     assert!(session.stop().success());
 }
 
+/// The session log's own disk is full after 256 KiB; where there are no mount namespaces, no file may be longer than that.
+fn on_a_small_disk(project: &Project) -> (Option<Disk>, Command) {
+    let devloop = project.command(&["run"]);
+    let disk = Disk::mount(&project.path(".devloop/logs"), "256k");
+    let command = disk.as_ref().map_or_else(
+        || {
+            let mut command = Command::new("sh");
+            command.args(["-c", "ulimit -f 512; exec \"$0\" run"]).arg(devloop.get_program());
+            command.current_dir(project.root()).stdin(Stdio::null());
+            command
+        },
+        |disk| disk.command(&devloop),
+    );
+    (disk, command)
+}
+
+// promise: log.full.1
+#[test]
+fn l6_a_full_disk_under_the_log_costs_one_warning_and_nothing_else() {
+    let project = Project::new(programs!());
+    project.file(".devloop/logs/x", "").file(".devloop/.gitignore", "*\n").config(
+        "[watch.go]\npaths = [\"go\"]\nworkflow = \"go\"\n\
+         [process.loud]\ncommand = [\"PUPPET\", \"write-pid\", \"loud.pid\", \"spew\", \"20000\", \"99\", \"await-file\", \"go\", \"print\", \"still here\", \"hang\"]\n\
+         [workflow.go]\nsteps = [{ action = \"run_hook\", hook = \"go\" }, { action = \"write_state\", key = \"k\", value = \"kept\" }]\n\
+         [hook.go]\ncommand = [\"PUPPET\", \"print\", \"a hook ran\"]\n",
+    );
+    let (_disk, command) = on_a_small_disk(&project);
+    let mut session = Session::start(command);
+    session.wait_for("watching ");
+    let warning = session.wait_for("cannot write to the session log: ");
+    assert!(warning.contains("No space left on device") || warning.contains("File too large"), "{warning}");
+    project.file("go", "");
+    session.wait_for_stdout("[puppet loud] still here");
+    session.wait_for_stdout("[puppet go] a hook ran");
+    wait::file(&project.state_file(), |text| text.contains("kept"));
+    assert!(wait::is_alive(wait::pid(&project.path("loud.pid"))));
+    assert!(session.stop().success(), "{}", session.told());
+    assert_eq!(session.count("cannot write"), 1, "{}", session.told());
+    let lines = session.stdout_lines();
+    let numbers =
+        lines.iter().filter_map(|line| line.strip_prefix("[puppet loud] ")?.split_once(" x")?.0.parse::<u32>().ok());
+    assert!(numbers.eq(0..20_000), "{} lines", lines.len());
+}
+
+#[test]
+fn a_token_at_the_end_of_a_long_line_is_in_no_log() {
+    let project = Project::new(programs!());
+    // 64 KiB end in the middle of it.
+    let long = "x".repeat(64 * 1024 - 30);
+    project.file("long", &long).config(
+        "startup_workflows = [\"w\"]\n[event_server]\nbind = \"127.0.0.1:0\"\n[event.e]\nstate_key = \"e\"\nworkflow = \"w\"\n\
+         [process.chatty]\ncommand = [\"PUPPET\", \"cat\", \"long\", \"print-env\", \"DEVLOOP_EVENTS_TOKEN\", \"print\", \"and on\", \"hang\"]\n\
+         [workflow.w]\nsteps = []\n",
+    );
+    let mut session = project.run();
+    session.wait_for_stdout("[puppet chatty] and on");
+    assert!(session.stop().success());
+    let texts = [session.stdout_lines().join("\n"), session.log()];
+    for text in &texts {
+        assert!(text.contains("[puppet chatty] ***") && !text.contains("dlt_"), "{}", &text[text.len() - 300..]);
+    }
+}
+
 #[test]
 fn a_limit_on_the_length_of_files_costs_warnings_and_no_session() {
     let project = Project::new(programs!());
     project.config("");
     let devloop = project.command(&["run"]);
-    let mut command = std::process::Command::new("sh");
+    let mut command = Command::new("sh");
     command.args(["-c", "ulimit -f 0; exec \"$0\" run"]).arg(devloop.get_program());
-    command.current_dir(project.root()).stdin(std::process::Stdio::null());
+    command.current_dir(project.root()).stdin(Stdio::null());
     let mut session = Session::start(command);
     session.wait_for("cannot write to the session log: File too large");
     session.wait_for("the state file cannot be written");
-    assert!(session.stop().success());
+    assert_eq!(session.stop().code(), Some(1));
+    session.wait_for("devloop run failed: the state file does not have the last values");
 }

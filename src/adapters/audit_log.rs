@@ -1,13 +1,14 @@
 //! `<state folder>/events.jsonl`: one line for each value that was posted and each request that was refused.
 //!
 //! A thread of its own writes it; nobody waits for it. While the disk takes nothing, up to 8 MiB wait for it, and lines
-//! beyond that are counted in a line of their own. Absent on purpose: values, tokens, and anything else that a client
+//! beyond that are counted in a line of their own. A log that was removed or moved away is begun anew in its place. Absent on purpose: values, tokens, and anything else that a client
 //! chose, its event's name aside.
 
 use super::own_files::OwnFolder;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -136,6 +137,7 @@ impl LogFile {
 
     /// Appends whole lines; the file is exchanged where the next line does not fit.
     fn write(&mut self, mut lines: &[u8]) -> io::Result<()> {
+        self.find()?;
         while !lines.is_empty() {
             let left = usize::try_from(self.bytes_max.saturating_sub(self.bytes)).unwrap_or(usize::MAX);
             let fits = if lines.len() <= left {
@@ -151,6 +153,20 @@ impl LogFile {
             self.file.write_all(now)?;
             self.bytes += now.len() as u64;
             lines = later;
+        }
+        Ok(())
+    }
+
+    /// Whoever reads the log reads it by its path: what is not there any more is opened again.
+    fn find(&mut self) -> io::Result<()> {
+        let path = self.folder.path();
+        let opened = self.file.metadata()?;
+        let is_in_place = std::fs::symlink_metadata(path.join(NAME))
+            .is_ok_and(|found| (found.dev(), found.ino()) == (opened.dev(), opened.ino()));
+        if !is_in_place {
+            let folder = OwnFolder::open_again(path)?;
+            (self.file, self.bytes) = open_at_end(&folder)?;
+            self.folder = folder;
         }
         Ok(())
     }
@@ -205,6 +221,25 @@ mod tests {
         let text = |name: &str| std::fs::read_to_string(temp.path().join(name)).unwrap();
         assert_eq!((text(EARLIER), text(NAME)), ("line7b\nline8a\nline8b\n".into(), "line9a\nline9b\n".into()));
         assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_log_that_was_removed_or_moved_away_is_begun_anew_in_its_place() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("state");
+        let mut log = LogFile::open(OwnFolder::open_or_create(&folder).unwrap(), 1000).unwrap();
+        let text = || std::fs::read_to_string(folder.join(NAME)).unwrap();
+        log.write(b"a\n").unwrap();
+        std::fs::remove_file(folder.join(NAME)).unwrap();
+        log.write(b"b\n").unwrap();
+        assert_eq!(text(), "b\n");
+        std::fs::rename(&folder, temp.path().join("aside")).unwrap();
+        log.write(b"c\n").unwrap();
+        assert_eq!(text(), "c\n");
+        std::fs::remove_dir_all(&folder).unwrap();
+        log.write(b"d\n").unwrap();
+        log.write(b"e\n").unwrap();
+        assert_eq!(text(), "d\ne\n");
     }
 
     #[test]

@@ -122,11 +122,13 @@ impl Listeners {
         }
     }
 
-    fn events_url(&self) -> Option<String> {
+    /// Where values are posted.
+    pub fn events_url(&self) -> Option<String> {
         self.events.as_ref().map(|(_, bound)| format!("http://{bound}"))
     }
 
-    fn reload_url(&self) -> Option<String> {
+    /// Where browsers listen.
+    pub fn reload_url(&self) -> Option<String> {
         self.reload.as_ref().map(|(_, bound)| format!("http://{bound}{}", reload::PATH))
     }
 }

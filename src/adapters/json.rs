@@ -51,6 +51,14 @@ pub fn pretty(values: &Values) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// One value, two spaces a level, and a line end.
+pub fn pretty_value(value: &Value) -> String {
+    let mut out = Vec::new();
+    write_value(value, 0, &mut out);
+    out.push(b'\n');
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Appends one object with sorted keys, two spaces a level, and a line end.
 pub(super) fn write_pretty(values: &Values, out: &mut Vec<u8>) {
     write_fields(values.iter().map(|(key, value)| (key.as_str(), value)), 0, out);

@@ -179,6 +179,7 @@ impl OwnFolder {
 
     /// Gives a file the name of another, which is gone at the same instant; a link of that name is replaced itself.
     pub fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        note("renamed");
         Ok(rustix::fs::renameat(&self.dir, from, &self.dir, to)?)
     }
 
@@ -209,9 +210,16 @@ impl OwnFolder {
         Ok(names)
     }
 
+    /// Makes what is in a file survive a loss of power (`fsync(2)`).
+    pub fn sync_file(&self, file: &File) -> io::Result<()> {
+        note("file synced");
+        file.sync_all()
+    }
+
     /// Makes renames in this folder survive a loss of power (`fsync(2)`), where the file system can.
     pub fn sync(&self) -> io::Result<()> {
         use rustix::io::Errno;
+        note("folder synced");
         match rustix::fs::fsync(&self.dir) {
             Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
             Err(errno) => Err(errno.into()),
@@ -225,6 +233,21 @@ impl OwnFolder {
         }
     }
 }
+
+#[cfg(test)]
+thread_local! {
+    /// What this thread has renamed and made to last, in order.
+    pub(crate) static NOTED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// The door through which tests see an order that only a loss of power would show.
+#[cfg(test)]
+fn note(what: &'static str) {
+    NOTED.with_borrow_mut(|noted| noted.push(what));
+}
+
+#[cfg(not(test))]
+fn note(_what: &'static str) {}
 
 /// Makes a folder and the missing ones above it, 0700; whether the last one was missing.
 fn create_missing(path: &Path) -> io::Result<bool> {

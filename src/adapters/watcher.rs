@@ -8,6 +8,7 @@
 //! about what a change means.
 
 mod batch;
+mod fate;
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod hints;
 mod ignores;
@@ -36,6 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use fate::{Fate, fate};
 pub use own::OwnFiles;
 
 /// What the watcher says.

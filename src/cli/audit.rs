@@ -1,17 +1,15 @@
 //! `devloop audit`: what each input from outside can start. Starts nothing, connects to nothing, creates nothing.
 
 use super::config_file::{self, Checked};
-use super::{complain, print, stdout_colors};
+use super::{complain, page_width, print, stdout_colors};
 use crate::adapters::guardian;
 use crate::adapters::json;
-use crate::docs;
 use crate::env_vars;
 use crate::failure::Failure;
 use crate::report::audit::{self, Audited, Program};
 use devloop_core::plan::Plan;
 use devloop_core::plan::command::CommandPlan;
 use devloop_core::reach::{Audit, Kind};
-use rustix::termios::tcgetwinsize;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -36,8 +34,7 @@ pub(super) fn main(config: Option<&PathBuf>, asked: &Asked) -> Result<(), Failur
         print(&json::pretty(&audit::json(&audited)))?;
     } else {
         complain(&warnings);
-        let columns = docs::width(tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col)));
-        print(&audit::page(&audited, columns, stdout_colors()))?;
+        print(&audit::page(&audited, page_width(), stdout_colors()))?;
     }
     let denied: Vec<(&'static str, usize)> = asked
         .denied

@@ -9,7 +9,7 @@ use devloop_core::plan::Plan;
 use std::path::{Path, PathBuf};
 
 /// The name that is looked for.
-const FILE_NAME: &str = "devloop.toml";
+pub(super) const FILE_NAME: &str = "devloop.toml";
 
 /// A config that was read and is right.
 pub(super) struct Checked {
@@ -61,6 +61,30 @@ pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
         }
         Some(_) | None => Err(Failure::Rejected { path, errors }),
     }
+}
+
+/// The state file of the config that is named or found. A config that is broken at the moment, as while it is edited
+/// beside a running session, counts as one that does not name any.
+pub(super) fn state_file(named: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::CannotBegin(format!("the working folder cannot be read: {error}; change into one that exists"))
+    })?;
+    let path = match named {
+        Some(path) => path.clone(),
+        None => find(&here).ok_or(Failure::NoConfig { folder: here.clone() })?,
+    };
+    let text = read(&path).map_err(|error| Failure::UnreadableConfig { path: path.clone(), error })?;
+    let absolute = here.join(&path);
+    let folder = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
+    let plan = devloop_config::load(&text, &Place { folder: folder.clone() }).plan;
+    Ok(plan.map_or_else(|| folder.join(".devloop/state.json"), |plan| plan.state_file))
+}
+
+/// The plan of the config that is found from the working folder, if it is right. Says nothing.
+pub(super) fn quietly() -> Option<Plan> {
+    let path = std::env::current_dir().ok()?.join(find(&std::env::current_dir().ok()?)?);
+    let place = Place { folder: path.parent()?.to_path_buf() };
+    devloop_config::load(&read(&path).ok()?, &place).plan
 }
 
 /// The config of a folder, or of the nearest folder above it; messages show the first by its name alone.

@@ -11,6 +11,7 @@ use crate::adapters::leftovers;
 use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions};
 use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
+use crate::adapters::status_file::{self, Session};
 use crate::adapters::watcher::OwnFiles;
 use crate::adapters::{Adapters, Parts};
 use crate::driver;
@@ -29,10 +30,10 @@ use devloop_core::plan::words::Words;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::task::{JoinSet, LocalSet};
 
 /// How long the end of a session waits for a terminal that takes nothing.
@@ -42,7 +43,8 @@ const FLUSH_MAX: Duration = Duration::from_millis(450);
 const DISMISSAL_MAX: Duration = Duration::from_secs(1);
 
 pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
-    let Checked { plan, warnings, .. } = config_file::check(config)?;
+    let Checked { plan, path, folder, warnings, .. } = config_file::check(config)?;
+    let config = folder.join(path.file_name().unwrap_or_default());
     complain(&warnings);
     if let Err(error) = std::fs::read_dir(&plan.root) {
         return Err(cannot_begin(format!(
@@ -58,11 +60,11 @@ pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
         .build()
         .map_err(|error| cannot_begin(format!("the runtime cannot be started: {error}")))?;
     let local = LocalSet::new();
-    local.block_on(&runtime, session(Arc::new(plan), guardian))
+    local.block_on(&runtime, session(Arc::new(plan), &config, guardian))
 }
 
 /// Everything that is needed before the first thing is started or written, in that order.
-async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
+async fn session(plan: Arc<Plan>, config: &Path, guardian: Guardian) -> Result<(), Failure> {
     let interrupts = Interrupts::install(guardian::is_ignored)
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
@@ -100,8 +102,17 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
         Err(error) => return finish(&reporter, end, Err(cannot_begin(error.to_string()))),
     };
     listeners.announce(&reporter);
+    let shown = Session {
+        pid: std::process::id(),
+        began_ticks: status_file::began(std::process::id()),
+        began: Some(SystemTime::now()),
+        config: config.to_string_lossy().into_owned(),
+        log: log.as_ref().ok().map(|log| log.path.to_string_lossy().into_owned()),
+        events_url: listeners.events_url(),
+        reload_url: listeners.reload_url(),
+    };
     let launcher = Launcher::new(Rc::new(guardian), output, environment, listeners.access(), &plan.root);
-    let ending = live(&plan, &reporter, (launcher.clone(), listeners), opened, interrupts).await;
+    let ending = live(&plan, &reporter, (launcher.clone(), listeners, shown), opened, interrupts).await;
     if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
         reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
     }
@@ -112,7 +123,7 @@ async fn session(plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
 async fn live(
     plan: &Arc<Plan>,
     reporter: &Arc<Reporter>,
-    (launcher, listeners): (Launcher, Listeners),
+    (launcher, listeners, session): (Launcher, Listeners, Session),
     (folder, values): (StateFolder, Values),
     interrupts: Interrupts,
 ) -> Result<Ending, Failure> {
@@ -128,7 +139,7 @@ async fn live(
     let own_files = OwnFiles::of_state_file(&plan.state_file);
     let (plan, reporter) = (Arc::clone(plan), Arc::clone(reporter));
     let mut engine = Engine::new(Arc::clone(&plan), values, seed());
-    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners };
+    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, session };
     let mut adapters = Adapters::new(parts, facts, changes, tasks);
     let ending = driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await;
     adapters.let_answers_go().await;
@@ -139,6 +150,7 @@ async fn live(
 fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) -> Result<(), Failure> {
     let result = match ending {
         Ok(Ending::AsAsked) => Ok(()),
+        Ok(Ending::Unsaved) => Err("the state file does not have the last values; the error above says why".to_owned()),
         Ok(Ending::Failed) => Err("it cannot go on; the error above says why".to_owned()),
         Ok(Ending::Abandoned { processes }) => {
             let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();

@@ -6,6 +6,7 @@
 
 pub mod diagnostic;
 mod graph;
+pub mod json_schema;
 pub mod keys;
 pub mod place;
 mod reader;

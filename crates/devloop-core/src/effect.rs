@@ -132,6 +132,8 @@ pub enum ArtifactOrder {
 pub enum Ending {
     /// As asked: exit code 0.
     AsAsked,
+    /// As asked, but the last values could not be written into the state file: exit code 1. Why was a notice.
+    Unsaved,
     /// Something made going on impossible: exit code 1. What is in words by then: it was the last notice.
     Failed,
     /// What survives SIGKILL was left behind: exit code 1.

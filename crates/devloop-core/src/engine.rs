@@ -308,6 +308,8 @@ impl Engine {
     fn end_if_over(&mut self) {
         if let Some(drain) = self.drain.as_ref().filter(|_| self.turn.session.is_over()) {
             let ending = drain.ending(self.turn.now, &self.processes, &self.hooks);
+            let is_lost = ending == Ending::AsAsked && !self.turn.session.is_whole_on_disk();
+            let ending = if is_lost { Ending::Unsaved } else { ending };
             self.phase = Phase::Ended;
             self.turn.ask(Effect::EndSession(ending));
         }

@@ -361,7 +361,7 @@ impl Protocol {
                     return Err(format!("the session ends and names {named:?}, but what lives is {left:?}"));
                 }
             }
-            Ending::AsAsked | Ending::Failed => {
+            Ending::AsAsked | Ending::Unsaved | Ending::Failed => {
                 if !left.is_empty() {
                     return Err(format!("the session ends as {ending:?} while these live: {left:?}"));
                 }

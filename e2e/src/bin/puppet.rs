@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a puppet that cannot obey must say so loudly")]
 #![expect(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "printing and exiting is its work")]
 
+use e2e::chorus;
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -92,6 +93,7 @@ fn obey_rarely(order: &str, next: &mut dyn FnMut() -> String) {
         }
         "remove-file" => std::fs::remove_file(next()).unwrap(),
         "write-stdin" => write(&next(), if is_stdin_at_its_end() { "at its end" } else { "open and empty" }),
+        "endless" => endless(next().parse().unwrap()),
         "spew-slowly" => spew_slowly(next().parse().unwrap(), &next()),
         "on-signal" => {
             let number = next().parse().unwrap();
@@ -129,8 +131,25 @@ fn obey_rarely(order: &str, next: &mut dyn FnMut() -> String) {
         "redirect" => redirect(&next(), &next()),
         "build-artifact" => build_artifact(next().parse().unwrap()),
         "serve-artifact" => serve_artifact(&next(), &next()),
+        // What it is called in a list of processes.
+        "role" => drop(next()),
+        "grow" => chorus::grow(next().parse().unwrap(), next().parse().unwrap()),
+        "record-run" => chorus::record_run(&next(), &next()),
+        "listen" | "listen-printing" | "listen-serving" => listen(order, next),
         other => panic!("the puppet does not know '{other}'"),
     }
+}
+
+/// Obeys a FIFO for ever, as a child of a name with a folder for its records.
+fn listen(order: &str, next: &mut dyn FnMut() -> String) {
+    let listener = chorus::Listener::new(&next(), &next());
+    let fifo = next();
+    match order {
+        "listen-printing" => listener.print_steadily(),
+        "listen-serving" => listener.serve(&next()),
+        _ => {}
+    }
+    listener.obey(&fifo);
 }
 
 /// Whether a read of standard input would return at once with nothing.
@@ -258,6 +277,19 @@ fn spew(lines: usize, length: usize) {
         let text = format!("{number:08} {}", "x".repeat(length.saturating_sub(9)));
         out.write_all(text.as_bytes()).unwrap();
         out.write_all(b"\n").unwrap();
+    }
+    out.flush().unwrap();
+}
+
+/// Bytes without a line end.
+fn endless(length: usize) {
+    let block = vec![b'x'; 64 * 1024];
+    let mut out = std::io::stdout().lock();
+    let mut left = length;
+    while left > 0 {
+        let part = left.min(block.len());
+        out.write_all(&block[..part]).unwrap();
+        left -= part;
     }
     out.flush().unwrap();
 }

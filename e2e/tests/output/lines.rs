@@ -1,6 +1,10 @@
 //! Bytes into lines: whole, in order, labelled, none lost.
 
 use super::{behind, project};
+use e2e::faults::rounds;
+use e2e::{Session, wait};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
 
 // promise: output.line.1, output.stdout.1
 #[test]
@@ -64,9 +68,69 @@ fn lines_of_many_writers_are_never_mixed_and_none_is_lost() {
     }
 }
 
+// promise: output.line.1
+#[test]
+fn l1_a_million_lines_of_one_child_are_all_there_in_order() {
+    let count = rounds(100_000, 1_000_000);
+    let project = project(&format!("[process.loud]\ncommand = [\"PUPPET\", \"spew\", \"{count}\", \"99\"]\n"));
+    let out = project.path("out");
+    let began = std::time::Instant::now();
+    let stdout = Stdio::from(std::fs::File::create(&out).unwrap());
+    let mut session = Session::start_into(project.command(&["run"]), stdout, Stdio::piped());
+    wait::until_within(wait::PATIENCE, "the child is over", || {
+        (session.count("process loud exited with exit status 0") > 0).then_some(())
+    });
+    wait::tail(&out, &format!("{:08} ", count - 1));
+    let (took, cpu, memory) = (began.elapsed(), wait::cpu(session.pid()), wait::memory_peak_kib(session.pid()));
+    let log = session.wait_for("writing session log: ").split_once("log: ").unwrap().1.to_owned();
+    assert!(session.stop().success());
+    println!("L1: {count} lines in {took:.1?}, {cpu:.1?} of CPU, {memory} KiB");
+    assert!(memory < 40 * 1024, "{memory} KiB");
+    let rest = "x".repeat(90);
+    let check = |path: &std::path::Path| {
+        let lines = BufReader::new(std::fs::File::open(path).unwrap()).lines().map(Result::unwrap);
+        let mut next = 0;
+        for line in lines.filter(|line| line.starts_with("[puppet loud] ")) {
+            assert_eq!(line, format!("[puppet loud] {next:08} {rest}"), "{}", path.display());
+            next += 1;
+        }
+        next
+    };
+    assert_eq!(check(&out), count);
+    // The log ends at its limit of 64 MiB.
+    assert_eq!(check(log.as_ref()).min(500_000), count.min(500_000));
+}
+
+// promise: output.line.4, output.line.5
+#[test]
+fn l3_bytes_without_an_end_cost_little_memory_and_the_prompt_after_them_is_shown() {
+    let count = 1_000_000 * rounds(40, 1000);
+    let project = project(&format!(
+        "[process.long]\ncommand = [\"PUPPET\", \"endless\", \"{count}\", \"print\", \"\", \"partial\", \"your name? \", \"hang\"]\n"
+    ));
+    let out = project.path("out");
+    let stdout = Stdio::from(std::fs::File::create(&out).unwrap());
+    let mut session = Session::start_into(project.command(&["run"]), stdout, Stdio::piped());
+    wait::tail(&out, "[puppet long] your name? \n");
+    let memory = wait::memory_peak_kib(session.pid());
+    assert!(session.stop().success());
+    println!("L3: {count} bytes without an end, {memory} KiB");
+    assert!(memory < 64 * 1024, "{memory} KiB");
+    let mut shown = 0;
+    let mut reader = BufReader::new(std::fs::File::open(&out).unwrap());
+    let mut line = Vec::new();
+    while reader.by_ref().take(1 << 20).read_until(b'\n', &mut line).unwrap() > 0 {
+        assert!(line.len() < 66 * 1024, "{}", line.len());
+        let text = line.strip_prefix(b"[puppet long] ").unwrap();
+        shown += text.iter().take_while(|byte| **byte == b'x').count();
+        line.clear();
+    }
+    assert_eq!(shown, count);
+}
+
 // promise: output.line.2
 #[test]
-fn what_a_child_wrote_right_before_its_death_stands_before_its_exit() {
+fn l7_what_a_child_wrote_right_before_its_death_stands_before_its_exit() {
     const LINES: usize = 16_384;
     let project = project(
         r#"

@@ -1,6 +1,7 @@
 //! What children write: where it goes, how it looks, what is found in it, and what happens when nobody takes it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod inputs;
 mod lines;
 mod looks;
 mod readers;

@@ -1,8 +1,11 @@
 //! Readers that stall or go away.
 
 use super::{behind, project};
+use e2e::faults::{figures, rounds};
+use e2e::web::Posting;
 use e2e::{Session, wait};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 const TALKATIVE: &str = r#"
 [watch.go]
@@ -27,7 +30,7 @@ fn log(project: &e2e::Project) -> String {
 
 // promise: output.closed.1
 #[test]
-fn a_closed_stdout_costs_one_warning_and_the_session_goes_on() {
+fn l5_a_closed_stdout_costs_one_warning_and_the_session_goes_on() {
     let project = project(TALKATIVE);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut session = Session::start_into(project.command(&["run"]), writer.into(), Stdio::piped());
@@ -50,7 +53,7 @@ fn a_closed_stdout_costs_one_warning_and_the_session_goes_on() {
 
 // promise: output.closed.1
 #[test]
-fn a_closed_stderr_costs_one_warning_and_the_session_goes_on() {
+fn l5_a_closed_stderr_costs_one_warning_and_the_session_goes_on() {
     let project = project(TALKATIVE);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut session = Session::start_into(project.command(&["run"]), Stdio::piped(), writer.into());
@@ -71,7 +74,7 @@ fn a_closed_stderr_costs_one_warning_and_the_session_goes_on() {
 
 // promise: output.closed.1
 #[test]
-fn streams_that_were_closed_before_the_start_change_nothing_else() {
+fn l5_streams_that_were_closed_before_the_start_change_nothing_else() {
     let project = project(TALKATIVE);
     let devloop = project.command(&["run"]);
     let mut command = Command::new("sh");
@@ -87,6 +90,34 @@ fn streams_that_were_closed_before_the_start_change_nothing_else() {
     assert!(!wait::is_alive(pid));
     let log = log(&project);
     assert!(log.contains("[puppet go] to stdout") && log.contains("[puppet go] to stderr"), "{log}");
+}
+
+// promise: output.closed.1
+#[test]
+fn l5_full_devices_and_a_pipe_into_head_cost_warnings_and_the_session_goes_on() {
+    for streams in [">/dev/full", ">/dev/full 2>/dev/full", "| head -n 1 >head", "2>&1 | head -n 1 >head"] {
+        let project = project(TALKATIVE);
+        let devloop = project.command(&["run"]);
+        let mut command = Command::new("sh");
+        let script =
+            format!("(echo $$ >/dev/null; exec sh -c 'echo $$ >devloop.pid; exec \"$0\" run' \"$0\") {streams}");
+        command.args(["-c", &script]).arg(devloop.get_program()).current_dir(project.root()).stdin(Stdio::null());
+        let mut shell = Session::start(command);
+        wait::pid(&project.path("other.pid"));
+        project.file("closed", "").file("more", "");
+        wait::file(&project.state_file(), |text| text.contains("\"port\": \"5\"") || text.contains("\"port\": \"4\""));
+        project.file("go", "");
+        wait::lines(&project.path("gone"), 1);
+        let devloop = wait::pid(&project.path("devloop.pid"));
+        e2e::stray::signal(devloop, rustix::process::Signal::INT).unwrap();
+        wait::gone(devloop);
+        shell.wait();
+        let log = log(&project);
+        let warnings = log.matches("cannot write to std").count();
+        assert!((1..=2).contains(&warnings) || log.contains("stdout and stderr"), "{streams}: {log}");
+        assert!(log.contains("[puppet go] to stdout") && log.contains("received ctrl-c, shutting down"), "{log}");
+        wait::nothing_left(&project.root());
+    }
 }
 
 const SPEWING: &str = r#"
@@ -126,27 +157,66 @@ fn is_asleep(pid: u32) -> bool {
     stat.rsplit(')').next().unwrap().trim_start().starts_with('S')
 }
 
+/// An event whose hook leaves a line in `told`.
+const ASKED: &str = r#"
+[event.ask]
+state_key = "ask"
+workflow = "ask"
+[workflow.ask]
+steps = [{ action = "run_hook", hook = "ask" }]
+[hook.ask]
+command = ["PUPPET", "append", "ROOT/told", "asked"]
+"#;
+
 // promise: output.stall.1
 #[test]
-fn a_stalled_reader_slows_its_writer_and_nothing_else_and_loses_nothing() {
-    let project = project(SPEWING);
+fn l4_a_stalled_reader_slows_its_writer_and_nothing_else_and_loses_nothing() {
+    let stalled_for = Duration::from_secs(rounds(1, 30) as u64);
+    let project = project(&format!("{SPEWING}{}{ASKED}", e2e::web::CONFIG));
     let (reader, writer) = std::io::pipe().unwrap();
-    let mut session = Session::start_into(project.command(&["run"]), writer.into(), Stdio::piped());
+    let session = Session::start_into(project.command(&["run"]), writer.into(), Stdio::piped());
     session.wait_for("watching ");
     let written = stalled(&project);
     // Everything else goes on.
     project.file("go", "");
     wait::lines(&project.path("gone"), 2);
     session.wait_for_count("started process other", 2);
+    wait::pid(&project.path("client.pid"));
+    let mut posting = Posting::of(session, project);
+    let (began, mut asked, mut times) = (Instant::now(), 0, Vec::new());
+    while asked == 0 || began.elapsed() < stalled_for {
+        let posted = Instant::now();
+        asked += 1;
+        assert_eq!(posting.post("ask", &asked.to_string()).status, 204);
+        wait::lines(&posting.project.path("told"), asked);
+        times.push(posted.elapsed());
+    }
+    println!("L4: event to hook while stdout took nothing for {stalled_for:?}: {}", figures(&mut times));
+    assert!(times.last().unwrap() < &Duration::from_secs(4), "{times:?}");
     // The reader comes back: nothing is missing.
-    session.hear_stdout(reader);
-    session.wait_for_stdout(&format!("{:08} ", written + 100));
-    assert!(session.stop().success(), "{}", session.told());
-    let lines = session.stdout_lines();
+    posting.session.hear_stdout(reader);
+    posting.session.wait_for_stdout(&format!("{:08} ", written + 100));
+    assert!(posting.session.stop().success(), "{}", posting.session.told());
+    let lines = posting.session.stdout_lines();
     let texts = behind(&lines, "[puppet loud] ");
     for (number, text) in texts[..written + 100].iter().enumerate() {
         assert!(text.starts_with(&format!("{number:08} x")) && text.len() == 4009, "line {number}: {text:?}");
     }
+}
+
+// promise: output.stall.1
+#[test]
+fn l4_a_signal_ends_a_session_whose_terminal_takes_nothing() {
+    let project = project(SPEWING);
+    let (_reader, terminal) = e2e::terminal::open();
+    let mut session = Session::start_into(project.command(&["run"]), terminal, Stdio::piped());
+    session.wait_for("watching ");
+    stalled(&project);
+    let asked = Instant::now();
+    let status = session.stop();
+    println!("L4: gone {:.1?} after the signal", asked.elapsed());
+    assert!(status.success() && asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    wait::nothing_left(&project.root());
 }
 
 // promise: output.stall.1

@@ -25,6 +25,9 @@ const LOUD: usize = 32 * 1024;
 /// between threads for each small one. The child does not wait unless it writes 2 GB/s.
 const REST: Duration = Duration::from_micros(500);
 
+/// Bytes of one read from which on it is asked as a whole whether it is plain.
+const PLAIN_MIN: usize = 4 * 1024;
+
 /// Which of a child's streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -241,9 +244,15 @@ impl Child {
     fn advance(&mut self, side: Side, next: Next<'_>, sinks: &mut Sinks) {
         let Some(stream) = &mut self.streams[side as usize] else { return };
         let place = side.place();
-        let shown = self.body.inherit.then(|| sinks.buffer());
-        let logged = sinks.has(Place::Log).then(|| sinks.buffer());
-        let mut batch = Batch::new(shown, logged, sinks.has_colours(place));
+        let logs = sinks.has(Place::Log);
+        let same = logs && self.body.inherit && !sinks.has_colours(place);
+        let mut batch = Batch {
+            shown: self.body.inherit.then(|| sinks.buffer()),
+            logged: logs.then(|| sinks.buffer()),
+            colours: sinks.has_colours(place),
+            same,
+            plain: matches!(next, Next::Bytes(bytes) if stream.is_plain_with(bytes)),
+        };
         let search = &mut self.search;
         let secrets = Arc::clone(sinks.secrets());
         let mut each = |line: Line<'_>| {
@@ -251,24 +260,36 @@ impl Child {
             search.look(line, &secrets);
         };
         match next {
-            Next::Bytes(bytes) => stream.lines.feed(bytes, &mut each),
-            Next::Silence => stream.lines.silent(&mut each),
+            Next::Bytes(bytes) => stream.lines.feed(bytes, &secrets, &mut each),
+            Next::Silence => stream.lines.silent(&secrets, &mut each),
             Next::End => {
                 stream.lines.end(&mut each);
                 stream.show_at = None;
             }
         }
-        batch.part();
-        if let Some(shown) = batch.shown {
-            sinks.hand_over(place, shown);
-        }
-        if let Some(logged) = batch.logged {
-            sinks.hand_over(Place::Log, logged);
+        match batch {
+            Batch { same: true, logged: Some(both), shown: Some(unused), .. } => {
+                sinks.keep(unused);
+                sinks.hand_over_both(place, both);
+            }
+            Batch { shown, logged, .. } => {
+                for (place, batch) in [(place, shown), (Place::Log, logged)] {
+                    if let Some(batch) = batch {
+                        sinks.hand_over(place, batch);
+                    }
+                }
+            }
         }
     }
 }
 
 impl Stream {
+    /// Whether these bytes and the unfinished line before them are printable as they are; small pieces are not worth the
+    /// question, their lines are asked one by one.
+    fn is_plain_with(&self, bytes: &[u8]) -> bool {
+        bytes.len() >= PLAIN_MIN && filter::is_plain(bytes) && filter::is_plain(self.lines.pending())
+    }
+
     /// After a read: decides whether the pipe is left alone for a moment. `more` says that there may be bytes left in it.
     fn pace(&mut self, count: usize, more: bool, now: Instant) {
         self.streak += count;
@@ -301,47 +322,47 @@ struct Batch {
     shown: Option<Vec<u8>>,
     logged: Option<Vec<u8>>,
     colours: bool,
-    /// So far the stream gets what the log gets, which then is made once and copied as a whole.
+    /// So far the stream gets what the log gets, and `shown` is empty: what is in `logged` is for both.
     same: bool,
+    /// Every line is printable as it is.
+    plain: bool,
 }
 
 impl Batch {
-    fn new(shown: Option<Vec<u8>>, logged: Option<Vec<u8>>, colours: bool) -> Self {
-        let same = !colours && shown.is_some() && logged.is_some();
-        Self { shown, logged, colours, same }
-    }
-
     fn add(&mut self, body: &Body, line: Line<'_>) {
         let text = line.unseen();
-        if self.same && !body.raw && !filter::is_printable(text) {
-            self.part();
+        if self.same && !self.plain && !body.raw && !filter::is_printable(text) {
+            // From here on the stream gets lines of its own.
+            if let (Some(shown), Some(logged)) = (&mut self.shown, &self.logged) {
+                shown.extend_from_slice(logged);
+            }
+            self.same = false;
         }
         let mark = if line.broken { BREAK_MARK.as_bytes() } else { b"" };
         if let Some(out) = &mut self.logged {
-            out.extend_from_slice(body.label.bytes(false));
-            out.extend_from_slice(text);
+            put(out, &body.label, false, text);
             out.extend_from_slice(mark);
             out.push(b'\n');
         }
         if let Some(out) = &mut self.shown
             && !self.same
         {
-            out.extend_from_slice(body.label.bytes(self.colours));
             if body.raw {
-                out.extend_from_slice(text);
+                put(out, &body.label, self.colours, text);
             } else {
+                out.extend_from_slice(body.label.bytes(self.colours));
                 filter::show(text, Look { colours: self.colours, dim: body.dim }, out);
             }
             out.extend_from_slice(mark);
             out.push(b'\n');
         }
     }
+}
 
-    /// From here on the stream gets lines of its own.
-    fn part(&mut self) {
-        if let (true, Some(shown), Some(logged)) = (self.same, &mut self.shown, &self.logged) {
-            shown.extend_from_slice(logged);
-        }
-        self.same = false;
-    }
+/// Appends a line as it is. One look at the room for all of it: this is where all bytes pass.
+fn put(out: &mut Vec<u8>, label: &Label, colours: bool, text: &[u8]) {
+    let label = label.bytes(colours);
+    out.reserve(label.len() + text.len() + BREAK_MARK.len() + 1);
+    out.extend_from_slice(label);
+    out.extend_from_slice(text);
 }

@@ -108,6 +108,14 @@ pub(super) fn is_printable(line: &[u8]) -> bool {
     str::from_utf8(line).is_ok() && !memchr_iter(0xc2, line).any(|at| matches!(line.get(at + 1), Some(0x80..=0x9f)))
 }
 
+/// Whether all bytes are printable ASCII, tabs and line ends: then each of their lines is printable.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    bytes.chunks(4096).all(|piece| {
+        let is_other = |byte: u8| byte >= 0x7f || (byte < 0x20 && byte != b'\t' && byte != b'\n');
+        !piece.iter().fold(false, |other, byte| other | is_other(*byte))
+    })
+}
+
 #[derive(Debug)]
 enum Piece<'a> {
     /// Printable UTF-8 and tabs.

@@ -6,6 +6,7 @@
 use memchr::memchr2;
 
 use super::filter;
+use super::secrets::{Secrets, TOKEN_PREFIX};
 
 /// Bytes of a line that are shown together; a longer line is broken with [`BREAK_MARK`] and goes on as a new one.
 pub(super) const LINE_MAX: usize = 64 * 1024;
@@ -41,13 +42,13 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Takes the next bytes of the stream and gives every line that they finish to `each`.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], each: &mut impl FnMut(Line<'_>)) {
+    pub(super) fn feed(&mut self, mut bytes: &[u8], secrets: &Secrets, each: &mut impl FnMut(Line<'_>)) {
         if self.after_return && !bytes.is_empty() {
             self.after_return = false;
             bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
         }
         while let Some(at) = memchr2(b'\n', b'\r', bytes) {
-            self.finish(&bytes[..at], each);
+            self.finish(&bytes[..at], secrets, each);
             let returned = bytes[at] == b'\r';
             bytes = &bytes[at + 1..];
             if returned {
@@ -55,7 +56,12 @@ impl Lines {
                 bytes = bytes.strip_prefix(b"\n").unwrap_or(bytes);
             }
         }
-        self.hold(bytes, each);
+        self.hold(bytes, secrets, each);
+    }
+
+    /// The beginning of a line that has no end yet.
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.pending
     }
 
     /// Whether there is text that nobody has seen yet.
@@ -63,9 +69,11 @@ impl Lines {
         self.pending.len() > self.shown
     }
 
-    /// The stream is silent: shows the unfinished line, except for a character or sequence that is cut in the middle.
-    pub(super) fn silent(&mut self, each: &mut impl FnMut(Line<'_>)) {
+    /// The stream is silent: shows the unfinished line, except for a character, sequence or token that is cut in the
+    /// middle.
+    pub(super) fn silent(&mut self, secrets: &Secrets, each: &mut impl FnMut(Line<'_>)) {
         let cut = filter::whole_prefix(&self.pending);
+        let cut = secrets.before_token(&self.pending, cut, TOKEN_PREFIX.len());
         if cut > self.shown {
             each(Line { whole: &self.pending[..cut], shown: self.shown, broken: false });
             self.shown = cut;
@@ -80,12 +88,12 @@ impl Lines {
         *self = Self::default();
     }
 
-    fn finish(&mut self, part: &[u8], each: &mut impl FnMut(Line<'_>)) {
+    fn finish(&mut self, part: &[u8], secrets: &Secrets, each: &mut impl FnMut(Line<'_>)) {
         if self.pending.is_empty() && part.len() <= LINE_MAX {
             each(Line { whole: part, shown: 0, broken: false });
             return;
         }
-        self.hold(part, each);
+        self.hold(part, secrets, each);
         // The end of a line that was shown to its last byte is no empty line of its own.
         if self.has_unseen() {
             each(Line { whole: &self.pending, shown: self.shown, broken: false });
@@ -95,12 +103,13 @@ impl Lines {
     }
 
     /// Keeps the bytes until their line ends; each byte is copied once, however small the reads are.
-    fn hold(&mut self, mut bytes: &[u8], each: &mut impl FnMut(Line<'_>)) {
+    fn hold(&mut self, mut bytes: &[u8], secrets: &Secrets, each: &mut impl FnMut(Line<'_>)) {
         while self.pending.len() + bytes.len() > LINE_MAX {
             let (fits, rest) = bytes.split_at(LINE_MAX - self.pending.len());
             self.pending.extend_from_slice(fits);
             bytes = rest;
-            let cut = filter::whole_prefix(&self.pending).max(self.shown).max(1);
+            let cut = secrets.before_token(&self.pending, filter::whole_prefix(&self.pending), 1);
+            let cut = cut.max(self.shown).max(1);
             each(Line { whole: &self.pending[..cut], shown: self.shown, broken: true });
             self.pending.drain(..cut);
             self.shown = 0;
@@ -112,6 +121,7 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::super::dice::Dice;
+    use super::super::secrets::TOKEN_BYTES;
     use super::*;
 
     fn lines_of(reads: &[&[u8]]) -> Vec<(Vec<u8>, bool)> {
@@ -119,7 +129,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut each = |line: Line<'_>| seen.push((line.unseen().to_vec(), line.broken));
         for read in reads {
-            lines.feed(read, &mut each);
+            lines.feed(read, &Secrets::default(), &mut each);
         }
         lines.end(&mut each);
         seen
@@ -160,20 +170,41 @@ mod tests {
 
     #[test]
     fn what_was_shown_unfinished_is_not_shown_again() {
-        let mut lines = Lines::default();
+        let (mut lines, secrets) = (Lines::default(), Secrets::default());
         let mut seen = Vec::new();
         let mut each = |line: Line<'_>| seen.push((line.whole.to_vec(), line.unseen().to_vec()));
-        lines.feed(b"port 80", &mut each);
-        lines.silent(&mut each);
-        lines.silent(&mut each);
-        lines.feed(b"80\n", &mut each);
-        lines.feed(b"prompt> ", &mut each);
-        lines.silent(&mut each);
-        lines.feed(b"\nnext\n", &mut each);
+        lines.feed(b"port 80", &secrets, &mut each);
+        lines.silent(&secrets, &mut each);
+        lines.silent(&secrets, &mut each);
+        lines.feed(b"80\n", &secrets, &mut each);
+        lines.feed(b"prompt> ", &secrets, &mut each);
+        lines.silent(&secrets, &mut each);
+        lines.feed(b"\nnext\n", &secrets, &mut each);
         let seen: Vec<_> =
             seen.into_iter().map(|(a, b)| (String::from_utf8(a).unwrap(), String::from_utf8(b).unwrap())).collect();
         let expected = [("port 80", "port 80"), ("port 8080", "80"), ("prompt> ", "prompt> "), ("next", "next")];
         assert_eq!(seen, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
+
+    #[test]
+    fn neither_a_break_nor_silence_cuts_a_hidden_token() {
+        let token = [TOKEN_PREFIX.as_slice(), &[b'7'; TOKEN_BYTES - 4]].concat();
+        let secrets = Secrets::default();
+        secrets.hide(token[..].try_into().unwrap());
+        for before in (LINE_MAX - TOKEN_BYTES..=LINE_MAX).chain([10]) {
+            let bytes = [&vec![b'x'; before][..], &token, b"yz"].concat();
+            for at in [before + 4, before + TOKEN_BYTES / 2, before + TOKEN_BYTES, bytes.len()] {
+                let mut lines = Lines::default();
+                let mut seen = Vec::new();
+                let mut each = |line: Line<'_>| seen.push(line.unseen().to_vec());
+                lines.feed(&bytes[..at], &secrets, &mut each);
+                lines.silent(&secrets, &mut each);
+                lines.feed(&bytes[at..], &secrets, &mut each);
+                lines.end(&mut each);
+                let whole = seen.iter().filter(|part| memchr::memmem::find(part, &token).is_some()).count();
+                assert_eq!((whole, seen.concat() == bytes), (1, true), "{before} {at}");
+            }
+        }
     }
 
     #[test]

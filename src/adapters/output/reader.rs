@@ -31,11 +31,13 @@ struct Reader {
     sinks: Sinks,
     children: Vec<Child>,
     buffer: Vec<u8>,
+    /// It was told that there are too many daemons; once is enough.
+    told_of_daemons: bool,
 }
 
 /// Starts the thread; it ends when the inbox is closed.
 pub(super) fn start(inbox: Arc<Inbox>, wake: PipeReader, sinks: Sinks) -> io::Result<()> {
-    let reader = Reader { inbox, wake, sinks, children: Vec::new(), buffer: vec![0; READ_MAX] };
+    let reader = Reader { inbox, wake, sinks, children: Vec::new(), buffer: vec![0; READ_MAX], told_of_daemons: false };
     thread::Builder::new().name("devloop-output".to_owned()).spawn(move || reader.run()).map(|_| ())
 }
 
@@ -122,7 +124,16 @@ impl Reader {
         let lingering = self.children.iter().filter(|child| child.is_drained()).count();
         for _ in LINGERING_MAX..lingering {
             if let Some(oldest) = self.children.iter().position(Child::is_drained) {
-                self.children.remove(oldest);
+                let mut oldest = self.children.remove(oldest);
+                // What it has written so far is not lost.
+                oldest.read_all(&mut self.buffer, &mut self.sinks);
+                if !std::mem::replace(&mut self.told_of_daemons, true) {
+                    let words = format!(
+                        "more than {LINGERING_MAX} daemons that children left behind still hold their output: \
+                         that of the oldest is closed, and nothing more of it is shown"
+                    );
+                    self.sinks.warn(&words);
+                }
             }
         }
     }

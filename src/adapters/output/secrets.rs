@@ -43,8 +43,28 @@ impl Secrets {
         self.hidden.write().unwrap_or_else(PoisonError::into_inner).retain(|hidden| hidden != token);
     }
 
+    /// The last place at or before `cut` that is inside no hidden token, as far as `bytes` shows it: text that is cut there
+    /// can be masked in its parts. What could be the beginning of a token counts from `least` bytes on.
+    pub(super) fn before_token(&self, bytes: &[u8], mut cut: usize, least: usize) -> usize {
+        let hidden = self.hidden.read().unwrap_or_else(PoisonError::into_inner);
+        if hidden.is_empty() {
+            return cut;
+        }
+        let is_token = |from: &usize| {
+            let seen = &bytes[*from..bytes.len().min(from + TOKEN_BYTES)];
+            seen.len() >= least && hidden.iter().any(|token| token.starts_with(seen))
+        };
+        while let Some(from) = (cut.saturating_sub(TOKEN_BYTES - 1)..cut).find(is_token) {
+            cut = from;
+        }
+        cut
+    }
+
     /// The bytes with `***` in place of each hidden token; nothing when there is none in them.
     fn masked(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        if self.hidden.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return None;
+        }
         let mut masked: Option<Vec<u8>> = None;
         let mut copied = 0;
         for at in self.prefix.find_iter(bytes) {
@@ -96,5 +116,28 @@ mod tests {
         assert_eq!(secrets.mask_text(line.clone().into()), format!("a=*** dlt_b=******é dlt_*** {}", &text[..40]));
         secrets.forget(&token);
         assert_eq!(secrets.mask_text(line.clone().into()), line);
+    }
+
+    #[test]
+    fn a_cut_is_never_inside_a_hidden_token() {
+        let secrets = Secrets::default();
+        let token: Token = std::array::from_fn(|at| if at < 4 { TOKEN_PREFIX[at] } else { b'd' });
+        let text = [b"ab".as_slice(), &token, &token, b"ce"].concat();
+        let cuts =
+            |secrets: &Secrets| (0..=text.len()).map(|cut| secrets.before_token(&text, cut, 1)).collect::<Vec<_>>();
+        assert_eq!(cuts(&secrets), (0..=text.len()).collect::<Vec<_>>());
+        secrets.hide(token);
+        let (first, second) = (2, 2 + TOKEN_BYTES);
+        let expected = (0..=text.len()).map(|cut| match cut {
+            _ if cut > first && cut < second => first,
+            _ if cut > second && cut < second + TOKEN_BYTES => second,
+            _ => cut,
+        });
+        assert_eq!(cuts(&secrets), expected.collect::<Vec<_>>());
+        // The text ends in the middle of one: a few letters may be anything.
+        for (seen, least, cut) in [(3, 1, 2), (3, 4, 5), (4, 4, 2), (51, 4, 2)] {
+            let text = &text[..2 + seen];
+            assert_eq!(secrets.before_token(text, text.len(), least), cut, "{seen} {least}");
+        }
     }
 }

@@ -9,8 +9,11 @@ use std::sync::Arc;
 
 use super::inbox::Inbox;
 use super::secrets::Secrets;
-use super::writer::{self, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
+use super::writer::{self, Batch, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
 use super::{OwnLine, SinkOptions, Warning};
+
+/// Batches from this length on are not copied for the log but shared with it; below it, joining small pieces is cheaper.
+const SHARED_MIN: usize = 16 * 1024;
 
 /// One of the three destinations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,11 +120,31 @@ impl Sinks {
         &self.secrets
     }
 
-    /// Hands finished lines of a child over. All of a child's bytes pass here, last before they are written: the one
-    /// place to mask what must not be seen.
+    /// Hands finished lines of a child over. All of a child's bytes pass here or in `hand_over_both`, last before they
+    /// are written: the place to mask what must not be seen.
     pub(super) fn hand_over(&mut self, place: Place, mut batch: Vec<u8>) {
         self.secrets.mask(&mut batch);
         self.push(place, batch, Whose::Child);
+    }
+
+    /// Hands over lines that look alike in their stream and in the log.
+    pub(super) fn hand_over_both(&mut self, place: Place, mut batch: Vec<u8>) {
+        self.secrets.mask(&mut batch);
+        let left = self.log_left.checked_sub(batch.len() as u64);
+        if let Some(left) = left.filter(|_| batch.len() >= SHARED_MIN && self.log.is_some()) {
+            self.log_left = left;
+            let shared = Arc::new(batch);
+            for place in [place, Place::Log] {
+                if let Some(index) = self.index(place) {
+                    self.enqueue(index, Batch::Shared(Arc::clone(&shared)), Whose::Child);
+                }
+            }
+        } else {
+            let mut logged = self.buffer();
+            logged.extend_from_slice(&batch);
+            self.push(place, batch, Whose::Child);
+            self.push(Place::Log, logged, Whose::Child);
+        }
     }
 
     /// Writes a line of devloop's own.
@@ -160,10 +183,18 @@ impl Sinks {
         }
     }
 
-    fn keep(&mut self, spare: Vec<u8>) {
+    /// Takes an empty buffer back.
+    pub(super) fn keep(&mut self, spare: Vec<u8>) {
         if self.spares.len() < SPARES_MAX && spare.capacity() <= SPARE_BYTES_MAX {
             self.spares.push(spare);
         }
+    }
+
+    /// Writes a warning of this room's own.
+    pub(super) fn warn(&mut self, words: &str) {
+        let line = (self.warning)(words);
+        self.own(Place::Stderr, line.clone());
+        self.own(Place::Log, line);
     }
 
     fn own(&mut self, place: Place, mut line: Vec<u8>) {
@@ -191,10 +222,15 @@ impl Sinks {
         if place == Place::Log && !self.fits_log(&mut batch) {
             self.log = None;
         }
+        self.enqueue(index, Batch::Alone(batch), whose);
+    }
+
+    fn enqueue(&mut self, index: usize, batch: Batch, whose: Whose) {
         let sink = &mut self.files[index];
         match sink.queue.push(batch, whose) {
-            Ok(spare) => self.keep(spare),
-            Err(refused) => sink.lost += memchr::memchr_iter(b'\n', &refused).count(),
+            Ok(Some(spare)) => self.keep(spare),
+            Ok(None) => {}
+            Err(refused) => sink.lost += memchr::memchr_iter(b'\n', refused.bytes()).count(),
         }
     }
 

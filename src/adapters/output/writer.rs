@@ -40,9 +40,36 @@ pub(super) enum Whose {
     Own,
 }
 
-#[derive(Default)]
+/// Finished lines on their way to a file.
+#[derive(Debug)]
+pub(super) enum Batch {
+    /// For one file.
+    Alone(Vec<u8>),
+    /// The same lines go to another file, too; whoever has written them last keeps the buffer.
+    Shared(Arc<Vec<u8>>),
+}
+
+impl Batch {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Alone(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+
+    /// The empty buffer, when nobody else needs what is in it.
+    fn into_spare(self) -> Option<Vec<u8>> {
+        let mut spare = match self {
+            Self::Alone(bytes) => bytes,
+            Self::Shared(bytes) => Arc::into_inner(bytes)?,
+        };
+        spare.clear();
+        Some(spare)
+    }
+}
+
 struct Chunk {
-    bytes: Vec<u8>,
+    batch: Batch,
     own: usize,
 }
 
@@ -58,6 +85,22 @@ struct State {
     asleep: bool,
     broken: bool,
     closed: bool,
+}
+
+impl State {
+    /// Puts the lines behind the others, small ones into one piece with those before them; a buffer for the next ones.
+    fn add(&mut self, batch: Batch, own: usize) -> Option<Vec<u8>> {
+        if let (Some(Chunk { batch: Batch::Alone(last), own: of_last }), Batch::Alone(bytes)) =
+            (self.chunks.back_mut(), &batch)
+            && last.len() + bytes.len() <= STEP
+        {
+            last.extend_from_slice(bytes);
+            *of_last += own;
+            return batch.into_spare();
+        }
+        self.chunks.push_back(Chunk { batch, own });
+        self.spares.pop()
+    }
 }
 
 /// What waits for one file.
@@ -88,37 +131,25 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts whole lines behind the others and gives an empty buffer back, or the lines themselves when too much waits
-    /// already. A broken file takes everything.
-    pub(super) fn push(&self, mut bytes: Vec<u8>, whose: Whose) -> Result<Vec<u8>, Vec<u8>> {
+    /// Puts whole lines behind the others and gives an empty buffer back where there is one, or the lines themselves
+    /// when too much waits already. A broken file takes everything.
+    pub(super) fn push(&self, batch: Batch, whose: Whose) -> Result<Option<Vec<u8>>, Batch> {
         let mut state = self.lock();
-        if state.broken || state.closed || bytes.is_empty() {
-            bytes.clear();
-            return Ok(bytes);
+        let length = batch.bytes().len();
+        if state.broken || state.closed || length == 0 {
+            return Ok(batch.into_spare());
         }
-        let length = bytes.len();
         let own = if whose == Whose::Own { length } else { 0 };
         let is_full = match whose {
             Whose::Own => state.own + own > OWN_MAX,
             Whose::Child => state.queued > DRAINED_MAX,
         };
         if is_full {
-            return Err(bytes);
+            return Err(batch);
         }
         state.queued += length;
         state.own += own;
-        let spare = match state.chunks.back_mut() {
-            Some(last) if last.bytes.len() + length <= STEP => {
-                last.bytes.extend_from_slice(&bytes);
-                last.own += own;
-                bytes.clear();
-                bytes
-            }
-            _ => {
-                state.chunks.push_back(Chunk { bytes, own });
-                state.spares.pop().unwrap_or_default()
-            }
-        };
+        let spare = state.add(batch, own);
         // Waking who is awake would be a system call for nothing.
         let was_asleep = std::mem::take(&mut state.asleep);
         drop(state);
@@ -162,22 +193,24 @@ impl Queue {
 
     fn write(&self, sink: usize, file: &OwnedFd, inbox: &Inbox) {
         let is_regular = rustix::fs::fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
-        while let Some(mut chunk) = self.next_chunk() {
-            let length = chunk.bytes.len();
+        while let Some(Chunk { batch, own }) = self.next_chunk() {
+            let length = batch.bytes().len();
             let step = if is_regular { length } else { STEP };
-            let outcome = chunk.bytes.chunks(step).try_for_each(|part| self.write_all(file, part));
-            chunk.bytes.clear();
+            let outcome = batch.bytes().chunks(step).try_for_each(|part| self.write_all(file, part));
+            let spare = batch.into_spare();
             let mut state = self.lock();
             state.queued -= length;
-            state.own -= chunk.own;
+            state.own -= own;
             if outcome.is_err() {
                 state.broken = true;
                 let dropped = std::mem::take(&mut state.chunks);
-                state.queued -= dropped.iter().map(|chunk| chunk.bytes.len()).sum::<usize>();
+                state.queued -= dropped.iter().map(|chunk| chunk.batch.bytes().len()).sum::<usize>();
                 state.own = 0;
             }
-            if state.spares.len() < SPARES_MAX && chunk.bytes.capacity() <= SPARE_BYTES_MAX {
-                state.spares.push(chunk.bytes);
+            if let Some(spare) = spare.filter(|spare| spare.capacity() <= SPARE_BYTES_MAX)
+                && state.spares.len() < SPARES_MAX
+            {
+                state.spares.push(spare);
             }
             let (is_empty, has_room) = (state.queued == 0, state.queued <= QUEUE_MAX / 2);
             if let Err(error) = outcome {

@@ -5,6 +5,7 @@ use super::json;
 use super::lock::{Lock, NoLock};
 use super::trust::{OthersCanWrite, find_others};
 use crate::adapters::own_files::OwnFolder;
+use crate::adapters::status_file;
 use devloop_core::effect::Values;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -36,7 +37,7 @@ impl StateFolder {
             OwnFolder::open_or_create(path).map_err(|source| StateError::Folder { path: path.to_owned(), source })?;
         let lock = take_lock(&folder, state_file, name)?;
         folder
-            .remove_all(|found| is_temporary(name, found))
+            .remove_all(|found| is_temporary(name, found) || status_file::is_temporary(found))
             .map_err(|source| StateError::Folder { path: path.to_owned(), source })?;
         let warning = find_others(path);
         Ok(Self { state_file: state_file.to_owned(), name: name.to_owned(), folder, lock, warning })
@@ -91,7 +92,7 @@ impl StateFolder {
         let (mut file, temporary) = self.folder.create_random(|random| temporary_name(&self.name, random))?;
         let written = file
             .write_all(text)
-            .and_then(|()| if durable { file.sync_all() } else { Ok(()) })
+            .and_then(|()| if durable { self.folder.sync_file(&file) } else { Ok(()) })
             .and_then(|()| self.folder.rename(&temporary, &self.name));
         if written.is_err() {
             let _ = self.folder.remove(&temporary);

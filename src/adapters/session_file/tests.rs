@@ -439,6 +439,18 @@ fn a_full_disk_keeps_the_previous_file_and_a_retry_works() {
 }
 
 #[test]
+fn st5_a_durable_save_syncs_the_file_before_its_rename_and_the_folder_after_it() {
+    let (_temp, file) = place();
+    let mut folder = StateFolder::open(&file).unwrap();
+    let order = || crate::adapters::own_files::NOTED.take();
+    order();
+    folder.replace(b"{}", false).unwrap();
+    assert_eq!(order(), ["renamed"]);
+    folder.replace(b"{}", true).unwrap();
+    assert_eq!(order(), ["file synced", "renamed", "folder synced"]);
+}
+
+#[test]
 fn an_answer_becomes_a_fact() {
     let version = StateVersion(7);
     assert_eq!(Fact::from(Saved { version, result: Ok(()) }), Fact::StateSaved(version));

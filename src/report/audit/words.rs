@@ -1,7 +1,6 @@
 //! The words: names of inputs, reasons, and what each finding means and asks for.
 
 use crate::report::escape::one_line;
-use devloop_core::plan::command::CommandPlan;
 use devloop_core::reach::{Because, Finding, Kind, Place, Poster, ProbeReads, Problem, Reader, Source};
 
 /// The longest example of a value that is shown, in characters.
@@ -37,20 +36,6 @@ pub(super) fn because(because: &Because) -> String {
         Because::Caller(workflow) => format!("it goes on after workflow '{workflow}'"),
         Because::NextAtStartup(workflow) => format!("at startup it comes after workflow '{workflow}'"),
     }
-}
-
-/// The arguments on one line, each so that a shell would read it back, nothing of it able to move a cursor.
-pub(super) fn argv(command: &CommandPlan) -> String {
-    let words: Vec<String> = command.argv.iter().map(|word| quoted(word.source())).collect();
-    words.join(" ")
-}
-
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", one_line(&word.replace('\'', r"'\''")))
 }
 
 pub(super) fn reader(reader: &Reader) -> String {
@@ -190,14 +175,6 @@ const fn meaning(kind: Kind) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_argument_is_quoted_and_moves_no_cursor() {
-        assert_eq!(quoted("a/b-c=1"), "a/b-c=1");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("a\n\u{1b}[2J\u{202e}"), r"'a\n\u{1b}[2J\u{202e}'");
-        assert_eq!(quoted(""), "''");
-    }
 
     #[test]
     fn every_kind_says_what_to_do_in_a_sentence() {

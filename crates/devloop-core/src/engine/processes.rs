@@ -108,6 +108,7 @@ impl Processes {
         if !self.is_draining {
             process.is_wanted = true;
             process.is_awaited = false;
+            process.is_stranger_told = false;
             if process.leave(turn, Then::Start) {
                 self.begin(turn, name);
             }
@@ -119,6 +120,7 @@ impl Processes {
     pub(crate) fn want_stop(&mut self, turn: &mut Turn, name: &ProcessName) -> Incarnation {
         let Some(process) = self.all.get_mut(name) else { return Incarnation::default() };
         process.is_wanted = false;
+        process.is_stranger_told = false;
         if !matches!(process.state, State::Down) {
             process.fall(turn, StepFailure::ProcessStopped { process: name.clone() });
             process.leave(turn, Then::Rest);

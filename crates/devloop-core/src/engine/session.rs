@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// After a failed save, the next one comes with the next change, or after this.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// How long the end of the session waits for the file.
 const LAST_SAVE_MAX: Duration = Duration::from_secs(10);
@@ -140,6 +140,11 @@ impl Session {
     /// The error of the last save, if it failed.
     pub(crate) fn last_error(&self) -> String {
         self.told.clone().unwrap_or_default()
+    }
+
+    /// Whether the file holds all that was written so far.
+    pub(crate) fn is_whole_on_disk(&self) -> bool {
+        self.is_saved(self.version) || (self.values == self.on_disk && !self.is_unsure)
     }
 
     /// The version that holds all that was written so far.

@@ -119,6 +119,25 @@ fn a_taken_address_later_fails_the_workflow_and_is_said_once() {
 }
 
 #[test]
+fn a_taken_address_is_said_once_however_often_it_is_tried_again_until_the_process_ran() {
+    let server = ProcessPlan { restart: RestartPolicy::Always, ..process() };
+    let mut bench = Bench::begun(server_plan(Vec::new(), server));
+    bench.started("server", 1);
+    bench.exited("server", 1, 0);
+    bench.gone("server", 1);
+    assert_eq!(bench.wait_ms(300), ["start server#2"]);
+    assert_eq!(bench.taken("server", 2), ["ProcessStartFailed"]);
+    assert_eq!(bench.wait_ms(600), ["start server#3"]);
+    assert_eq!(bench.taken("server", 3), [""; 0]);
+    assert_eq!(bench.wait_ms(1200), ["start server#4"]);
+    bench.started("server", 4);
+    bench.exited("server", 4, 0);
+    bench.gone("server", 4);
+    assert_eq!(bench.wait_ms(2400), ["start server#5"]);
+    assert_eq!(bench.taken("server", 5), ["ProcessStartFailed"], "it ran in between");
+}
+
+#[test]
 fn a_death_ends_the_wait_at_once_and_the_policy_still_applies() {
     let server = ProcessPlan { readiness: Some(tcp()), restart: RestartPolicy::Always, ..process() };
     let mut plan = server_plan(vec![Step::WaitForProcess("server".into())], server);

@@ -200,3 +200,20 @@ fn a_run_that_awaits_a_process_which_another_run_cannot_start_goes_on_failing_no
         ]
     );
 }
+
+#[test]
+fn t2_after_a_long_sleep_an_observed_hook_is_asked_once() {
+    let mut plan = plan(Vec::new());
+    let observe = ObservePlan { workflow: "main".into(), interval: ms(1000) };
+    add_hook(&mut plan, "branch", HookPlan { observe: Some(observe), ..hook() });
+    let mut bench = Bench::begun(plan);
+    bench.hook_ends(1, 0, Captured::Nothing);
+    assert_eq!(bench.wait_ms(1000), ["hook branch t2 for observe []"]);
+    bench.hook_ends(2, 0, Captured::Nothing);
+    // An hour passes in which nobody could look.
+    bench.now = bench.now + ms(3_600_000);
+    assert_eq!(bench.give(devloop_core::fact::Fact::DeadlineReached), ["hook branch t3 for observe []"]);
+    assert_eq!(bench.hook_ends(3, 0, Captured::Nothing), [""; 0]);
+    assert_eq!(bench.wait_ms(999), [""; 0]);
+    assert_eq!(bench.wait_ms(1), ["hook branch t4 for observe []"]);
+}

@@ -2,7 +2,7 @@
 
 use crate::world::{Bench, add_hook, add_process, hook, plan, process_with_rule, run_hook};
 use devloop_core::effect::Effect;
-use devloop_core::fact::{Fact, ProcessFact};
+use devloop_core::fact::{Captured, Fact, Interrupt, ProcessFact};
 use devloop_core::names::{Incarnation, StateVersion};
 use devloop_core::plan::Plan;
 use devloop_core::value::Value;
@@ -44,6 +44,16 @@ fn a_failed_save_releases_what_waits_is_told_once_and_tried_again() {
     bench.wait_ms(1000);
     assert_eq!(bench.give(Fact::StateSaved(StateVersion(3))), ["StateSaveRecovered"]);
     assert_eq!(bench.engine.next_deadline(), None);
+}
+
+#[test]
+fn a_session_whose_last_values_are_not_in_the_file_ends_unsaved() {
+    let mut bench = by_hand();
+    bench.saves_and_waits(&["src/a"]);
+    bench.give(failed(3, "no space left"));
+    assert_eq!(bench.give(Fact::InterruptRequested(Interrupt::Int)), ["InterruptReceived", "stop t1"]);
+    assert_eq!(bench.hook_ends(1, 1, Captured::Nothing), ["last save"]);
+    assert_eq!(bench.give(failed(3, "no space left")), ["end Unsaved"]);
 }
 
 #[test]

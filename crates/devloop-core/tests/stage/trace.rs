@@ -88,6 +88,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::BroadcastReload => "reload".to_owned(),
         Effect::Report(notice) => notice_words(notice),
         Effect::EndSession(Ending::AsAsked) => "end as asked".to_owned(),
+        Effect::EndSession(Ending::Unsaved) => "end unsaved".to_owned(),
         Effect::EndSession(Ending::Failed) => "end as failed".to_owned(),
         Effect::EndSession(Ending::Abandoned { processes }) => format!("end and abandon {processes:?}"),
     }

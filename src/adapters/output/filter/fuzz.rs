@@ -2,6 +2,7 @@
 //! bytes were cut into reads.
 
 use super::super::lines::{Line, Lines};
+use super::super::secrets::Secrets;
 use super::{Look, is_printable, show, whole_prefix, words};
 use crate::fuzz;
 
@@ -78,10 +79,10 @@ fn shown(line: &[u8], look: Look) -> String {
 
 /// What a terminal gets of bytes that come in reads of this size.
 fn terminal(bytes: &[u8], read: usize) -> Vec<String> {
-    let mut lines = Lines::default();
+    let (mut lines, secrets) = (Lines::default(), Secrets::default());
     let mut told = Vec::new();
     let mut each = |line: Line<'_>| told.push(shown(line.whole, LOOKS[1]));
-    bytes.chunks(read).for_each(|part| lines.feed(part, &mut each));
+    bytes.chunks(read).for_each(|part| lines.feed(part, &secrets, &mut each));
     lines.end(&mut each);
     told
 }

@@ -32,6 +32,9 @@ pub(crate) struct Process {
     last_fall: Option<StepFailure>,
     /// A step waits for this life to be ready, and will say so if it is late.
     pub(crate) is_awaited: bool,
+    /// It was said that a stranger has its address: not again until it ran, was asked to stop or
+    /// restart, or failed otherwise.
+    pub(crate) is_stranger_told: bool,
 }
 
 /// What a process does.
@@ -99,6 +102,7 @@ impl Process {
             falls: 0,
             last_fall: None,
             is_awaited: false,
+            is_stranger_told: false,
         }
     }
 
@@ -174,6 +178,7 @@ impl Process {
     pub(crate) fn started(&mut self, turn: &mut Turn, pid: u32) {
         match &mut self.state {
             State::Starting => {
+                self.is_stranger_told = false;
                 let probing = Probing::new(&self.plan, turn.now);
                 self.change(turn, State::Up { since: turn.now, probing });
             }
@@ -207,7 +212,11 @@ impl Process {
             return then;
         }
         let again_in = self.next_try(turn.now, false, jitter);
-        turn.report(Notice::ProcessStartFailed { process: self.name.clone(), failure: failure.clone(), again_in });
+        let is_stranger = matches!(failure, StartFailure::AddressInUse { .. });
+        if !(is_stranger && self.is_stranger_told) {
+            turn.report(Notice::ProcessStartFailed { process: self.name.clone(), failure: failure.clone(), again_in });
+        }
+        self.is_stranger_told = is_stranger;
         self.fall(turn, StepFailure::ProcessStartFailed { process: self.name.clone(), failure });
         self.state = match again_in {
             Some(wait) => State::BackingOff { until: turn.now + wait, is_gone: true },

@@ -2,10 +2,10 @@
 //! long after it, and the session says truthfully how it ended.
 
 use super::Step;
-use devloop_core::effect::{Effect, Ending};
+use devloop_core::effect::{Effect, Ending, Values};
 use devloop_core::fact::{Fact, ProcessFact, StartFailure};
 use devloop_core::moment::Moment;
-use devloop_core::names::ProcessName;
+use devloop_core::names::{ProcessName, StateVersion};
 use devloop_core::plan::Plan;
 use devloop_core::plan::process::StopSignal;
 use devloop_core::view::Phase;
@@ -24,6 +24,10 @@ pub(crate) struct Drain {
     is_guardian_lost: bool,
     is_address_taken: bool,
     is_anything_stuck: bool,
+    /// The last values that a save was asked for, and their version.
+    asked: Option<(StateVersion, Arc<Values>)>,
+    /// What the file holds, since the first save that worked.
+    on_disk: Option<Arc<Values>>,
 }
 
 #[derive(Default)]
@@ -46,6 +50,8 @@ impl Drain {
             is_guardian_lost: false,
             is_address_taken: false,
             is_anything_stuck: false,
+            asked: None,
+            on_disk: None,
         }
     }
 
@@ -53,6 +59,10 @@ impl Drain {
         match step.fact {
             Fact::InterruptRequested(_) => self.interrupts += 1,
             Fact::GuardianLost => self.is_guardian_lost = true,
+            Fact::StateSaved(version) => {
+                let saved = self.asked.as_ref().filter(|(asked, _)| asked == version);
+                self.on_disk = saved.map(|(_, values)| Arc::clone(values)).or(self.on_disk.take());
+            }
             Fact::Process(name, _, ProcessFact::Gone) => {
                 self.lives.remove(name);
             }
@@ -136,6 +146,7 @@ impl Drain {
                     return Err(format!("{name} is killed before its grace is over"));
                 }
             }
+            Effect::SaveState { version, values, .. } => self.asked = Some((*version, Arc::clone(values))),
             _ => {}
         }
         Ok(())
@@ -168,8 +179,13 @@ impl Drain {
     }
 
     fn ending(&self, ending: &Ending) -> Result<(), String> {
+        let is_saved = match (&self.asked, &self.on_disk) {
+            (Some((_, asked)), Some(on_disk)) => Some(asked == on_disk),
+            _ => None,
+        };
         let is_true = match ending {
-            Ending::AsAsked => self.interrupts > 0 && !self.is_guardian_lost,
+            Ending::AsAsked => self.interrupts > 0 && !self.is_guardian_lost && is_saved != Some(false),
+            Ending::Unsaved => self.interrupts > 0 && !self.is_guardian_lost && is_saved != Some(true),
             Ending::Failed => self.is_guardian_lost || self.is_address_taken,
             Ending::Abandoned { .. } => self.is_anything_stuck || self.interrupts > 2,
         };

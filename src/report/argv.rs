@@ -1,0 +1,32 @@
+//! Argument vectors as one line, so that a shell would read them back.
+
+use super::escape::one_line;
+use devloop_core::plan::command::CommandPlan;
+
+/// The arguments as they are written in the config, variables included; nothing of it can move a cursor.
+pub fn argv(command: &CommandPlan) -> String {
+    let words: Vec<String> = command.argv.iter().map(|word| quoted(word.source())).collect();
+    words.join(" ")
+}
+
+/// One word, in quotes where a shell needs them.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", one_line(&word.replace('\'', r"'\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_quoted_and_moves_no_cursor() {
+        assert_eq!(quoted("a/b-c=1"), "a/b-c=1");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("a\n\u{1b}[2J\u{202e}"), r"'a\n\u{1b}[2J\u{202e}'");
+        assert_eq!(quoted(""), "''");
+    }
+}
