@@ -4,6 +4,7 @@
 //! `http` makes for a child that starts: its token.
 //! Absent on purpose: decisions. What is done was asked for, and what came of it is a fact.
 
+pub mod artifact_store;
 pub mod audit_log;
 pub mod environment;
 pub mod guardian;
@@ -26,6 +27,7 @@ pub mod watcher;
 
 use crate::hands::{ChangeSender, FactSender, Hands};
 use crate::report::Reporter;
+use artifact_store::ArtifactStore;
 use devloop_core::effect::{Effect, Ending};
 use devloop_core::fact::Fact;
 use devloop_core::notice::Level;
@@ -50,11 +52,12 @@ pub struct Adapters {
     reporter: Arc<Reporter>,
     facts: FactSender,
     changes: ChangeSender,
-    launcher: Launcher,
     processes: Processes,
     hooks: Hooks,
     prober: Prober,
     session_file: SessionFile,
+    artifact_store: ArtifactStore,
+    launcher: Launcher,
     servers: Servers,
     own_files: OwnFiles,
     watcher: Option<Watcher>,
@@ -109,7 +112,10 @@ impl Adapters {
             guardian.guardian_lost().await;
             told.send(Fact::GuardianLost);
         });
+        let answered = facts.clone();
+        let heard = move |task, answer| answered.send(Fact::ArtifactAnswered { task, answer });
         Self {
+            artifact_store: ArtifactStore::new(&plan.state_file, Arc::new(heard)),
             processes: Processes::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             hooks: Hooks::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             servers: Servers::start(listeners, &plan, &reporter, facts.clone()),
@@ -206,6 +212,8 @@ impl Hands for Adapters {
             Effect::CancelProbe(task) => self.prober.cancel(task),
             Effect::SaveState { version, values, durable } => self.session_file.save(version, values, durable),
             Effect::AnswerRequest { request, verdict, run } => self.servers.answer(request, verdict, run),
+            Effect::Artifact(task, artifact, order) => self.artifact_store.order(task, artifact, order),
+            Effect::ServeArtifact(artifact, generation) => self.launcher.environment().serve(artifact, generation),
             Effect::BroadcastReload => self.servers.broadcast_reload(),
             Effect::Report(notice) => {
                 let (now, words) = (SystemTime::now(), || self.reporter.words(&notice));

@@ -3,8 +3,8 @@
 use super::escape::one_line;
 use super::failures::{place, process_start, span, step};
 use devloop_core::fact::Interrupt;
-use devloop_core::names::{ProcessName, WorkflowName};
-use devloop_core::notice::{Awaited, Fate, Notice, Who};
+use devloop_core::names::{ArtifactName, ProcessName, WorkflowName};
+use devloop_core::notice::{ArtifactNews, Awaited, Fate, Notice, Who};
 use devloop_core::plan::Plan;
 use devloop_core::plan::probe::ProbeKind;
 use devloop_core::plan::words::Words;
@@ -71,6 +71,7 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
             step(failure)
         ),
         Notice::ObserverRecovered { hook } => format!("observed hook '{hook}' works again"),
+        Notice::Artifact { artifact, news } => news_of(artifact, news),
         Notice::StateSaveFailed { error } => {
             format!("the state file cannot be written: {error}; devloop goes on and tries again")
         }
@@ -81,6 +82,27 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         Notice::InterruptReceived { interrupt } => interrupted(*interrupt).to_owned(),
         Notice::KillRequested => "asked a second time: everything is killed".to_owned(),
         Notice::GuardianLost => "the guardian, which keeps all children, is gone: everything is stopped".to_owned(),
+    }
+}
+
+fn news_of(artifact: &ArtifactName, news: &ArtifactNews) -> String {
+    match news {
+        ArtifactNews::Published { generation, took } => {
+            format!("published artifact {artifact}: generation {generation}, in {}", span(*took))
+        }
+        ArtifactNews::Undone { restored: Some(restored) } => format!(
+            "artifact {artifact} was being switched when an earlier session ended, and nobody verified it: generation \
+             {restored} is restored"
+        ),
+        ArtifactNews::Undone { restored: None } => format!(
+            "artifact {artifact} was being switched when an earlier session ended, and nobody verified it: it is taken \
+             back, and there is no earlier generation"
+        ),
+        ArtifactNews::Lost => format!(
+            "the generation of artifact {artifact} that the state file names is not there: none is served until it is \
+             published"
+        ),
+        ArtifactNews::Trouble { error } => format!("files of artifact {artifact} make trouble: {error}"),
     }
 }
 

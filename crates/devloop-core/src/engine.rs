@@ -15,6 +15,7 @@ mod intake;
 mod observers;
 mod patience;
 mod processes;
+mod publishing;
 mod repeats;
 mod runs;
 mod session;
@@ -32,6 +33,7 @@ use self::intake::{Accepted, Intake, Posted};
 use self::observers::Observers;
 use self::patience::{Patience, Stop};
 use self::processes::Processes;
+use self::publishing::{Grip, Publishing};
 use self::repeats::Repeats;
 use self::runs::{Lineage, Reach, Runs};
 use self::session::Session;
@@ -58,6 +60,8 @@ pub struct Engine {
     turn: Turn,
     processes: Processes,
     hooks: Hooks,
+    publishing: Publishing,
+    is_watching: bool,
     runs: Runs,
     intake: Intake,
     lineage: Lineage,
@@ -79,6 +83,8 @@ impl Engine {
             turn: Turn::new(Session::new(saved)),
             processes: Processes::new(&plan, seed),
             hooks: Hooks::default(),
+            publishing: Publishing::default(),
+            is_watching: false,
             runs: Runs::default(),
             intake: Intake::default(),
             lineage: Lineage::default(),
@@ -117,7 +123,14 @@ impl Engine {
                 self.processes.slept(&mut self.turn);
             }
             Fact::GuardianLost => self.guardian_lost(),
-            Fact::WatchingBegan => self.watching_began(),
+            Fact::WatchingBegan => {
+                self.is_watching = true;
+                self.begin_startup();
+            }
+            Fact::ArtifactAnswered { task, answer } => {
+                self.publishing.answered(&mut self.turn, task, answer);
+                self.begin_startup();
+            }
             Fact::PathsTouched(touches) => {
                 if !self.is_draining() {
                     let workflows = self.changes.touched(self.turn.now, &self.plan, touches);
@@ -151,10 +164,12 @@ impl Engine {
         let root = self.plan.root.to_string_lossy().into_owned();
         self.turn.write(&StateKey::from("root"), &Value::String(root));
         self.turn.ask(Effect::WatchPaths);
+        self.publishing.recover(&mut self.turn, &self.plan);
     }
 
-    fn watching_began(&mut self) {
-        if self.phase == Phase::Arming {
+    /// When watches are live and every switch that an earlier session left is undone.
+    fn begin_startup(&mut self) {
+        if self.phase == Phase::Arming && self.is_watching && self.publishing.is_recovered() {
             self.phase = Phase::Startup;
             self.processes.want_autostart(&mut self.turn);
             self.observers.begin(self.turn.now);
@@ -200,6 +215,7 @@ impl Engine {
             self.turn.report(Notice::KillRequested);
             self.hooks.kill_all(&mut self.turn);
             self.processes.kill_all(&mut self.turn);
+            self.publishing.kill_all(&mut self.turn);
         }
     }
 
@@ -221,7 +237,8 @@ impl Engine {
         self.turn.session.begin_to_end();
         self.intake.drain(&mut self.turn);
         self.observers.stop(&mut self.turn, &mut self.hooks);
-        self.runs.drain(&mut self.turn, &mut self.hooks);
+        self.publishing.drain(&mut self.turn);
+        self.runs.drain(&mut self.turn, &mut self.hooks, &mut self.publishing);
         self.processes.drain(&mut self.turn);
     }
 
@@ -253,6 +270,13 @@ impl Engine {
     fn advance(&mut self) {
         loop {
             let stirs = self.turn.stirs();
+            // First: what it takes back, no child that starts in this step may be told of.
+            self.publishing.advance(&mut Grip {
+                turn: &mut self.turn,
+                processes: &mut self.processes,
+                hooks: &mut self.hooks,
+                lineage: &mut self.lineage,
+            });
             self.processes.advance(&mut self.turn);
             self.hooks.advance(&mut self.turn);
             self.accept_posts();
@@ -268,7 +292,7 @@ impl Engine {
             }
             if self.turn.stirs() == stirs {
                 let now = self.turn.now;
-                if self.is_draining() && self.processes.are_over(now) && self.hooks.are_over(now) {
+                if self.is_draining() && self.are_all_over(now) {
                     self.turn.session.want_last_save(now);
                 }
                 self.turn.settle_session();
@@ -277,6 +301,10 @@ impl Engine {
                 return;
             }
         }
+    }
+
+    fn are_all_over(&self, now: Moment) -> bool {
+        self.processes.are_over(now) && self.hooks.are_over(now) && self.publishing.are_over(&self.turn)
     }
 
     fn end_if_over(&mut self) {
@@ -299,6 +327,7 @@ impl Engine {
             self.processes.next_deadline(now),
             self.hooks.next_deadline(now),
             self.runs.next_deadline(now, &self.processes),
+            self.publishing.next_deadline(now, &self.processes),
             self.observers.next_deadline(),
             self.changes.next_deadline().filter(|_| self.is_releasing()),
             self.turn.session.next_deadline(),
@@ -340,6 +369,7 @@ impl Engine {
             turn: &mut self.turn,
             processes: &mut self.processes,
             hooks: &mut self.hooks,
+            publishing: &mut self.publishing,
             intake: &self.intake,
             lineage: &mut self.lineage,
         };

@@ -1,7 +1,7 @@
 //! All that a user may hear, as data; `report` has the words.
 
 use crate::fact::{CaptureFailure, ExitStatus, Interrupt, StartFailure};
-use crate::names::{EventName, HookName, ProcessName, StateKey, WorkflowName};
+use crate::names::{ArtifactName, EventName, Generation, HookName, ProcessName, StateKey, WorkflowName};
 use crate::plan::workflow::MessageStyle;
 use std::sync::Arc;
 use std::time::Duration;
@@ -224,6 +224,13 @@ pub enum Notice {
         /// The workflow that runs itself.
         workflow: WorkflowName,
     },
+    /// Something about an artifact.
+    Artifact {
+        /// Which.
+        artifact: ArtifactName,
+        /// What.
+        news: ArtifactNews,
+    },
     /// The state file cannot be written; told once, then when the error changes. It is tried again.
     StateSaveFailed {
         /// The system's words.
@@ -341,6 +348,70 @@ pub enum StepFailure {
         /// The template as it was written.
         template: String,
     },
+    /// An artifact was not published.
+    NotPublished {
+        /// Which.
+        artifact: ArtifactName,
+        /// Why.
+        failure: PublishFailure,
+    },
+}
+
+/// What a user hears about an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArtifactNews {
+    /// A generation is served by all consumers.
+    Published {
+        /// Which.
+        generation: Generation,
+        /// From the begin of the build.
+        took: Duration,
+    },
+    /// A switch that nobody verified was undone when the session began.
+    Undone {
+        /// What is served instead; none: there was none.
+        restored: Option<Generation>,
+    },
+    /// What the state says is served is not there, or is no generation of this artifact; nothing is served.
+    Lost,
+    /// File work failed that nothing depends on. The system's words.
+    Trouble {
+        /// All causes.
+        error: String,
+    },
+}
+
+/// Why an artifact was not published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublishFailure {
+    /// There is no folder to build in. The system's words.
+    NotPrepared(String),
+    /// The build hook failed; what was served is served.
+    NotBuilt(Box<StepFailure>),
+    /// What was built cannot be put into its place; what was served is served. The system's words.
+    NotInstalled(String),
+    /// The state file could not be written; what was served is served. The system's words.
+    NotSaved(String),
+    /// A consumer did not answer with the generation.
+    Rejected {
+        /// Which generation.
+        generation: Generation,
+        /// What the consumer did.
+        cause: Box<StepFailure>,
+        /// What is served instead.
+        restored: Restored,
+    },
+}
+
+/// What is served after a generation was rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// There was no earlier generation: the consumers are stopped.
+    Nothing,
+    /// The earlier generation, and all consumers answer with it.
+    Served(Generation),
+    /// The earlier generation, but a consumer does not answer with it either.
+    Unwell(Generation, Box<StepFailure>),
 }
 
 impl Notice {
@@ -357,6 +428,7 @@ impl Notice {
             | Self::Message { .. }
             | Self::ObserverRecovered { .. }
             | Self::StateSaveRecovered
+            | Self::Artifact { news: ArtifactNews::Published { .. }, .. }
             | Self::Slept { .. }
             | Self::InterruptReceived { .. }
             | Self::KillRequested => Level::Info,
@@ -370,6 +442,7 @@ impl Notice {
             | Self::WorkflowRepeats { .. }
             | Self::WorkflowFeedsItself { .. }
             | Self::ObserverFailed { .. }
+            | Self::Artifact { .. }
             | Self::EventLoop { .. } => Level::Warn,
             Self::ProcessStartFailed { .. }
             | Self::ProcessHeldBack { .. }
@@ -405,6 +478,7 @@ impl Notice {
             | Self::TemplateKeyMissing { .. } => "workflows",
             Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",
             Self::EventLoop { .. } => "events",
+            Self::Artifact { .. } => "artifacts",
             Self::StateSaveFailed { .. } | Self::StateSaveRecovered => "state",
             Self::Slept { .. } | Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost => "engine",
         }

@@ -12,8 +12,8 @@ use self::admission::{Admission, Going, WaitingRun, Want};
 use self::cancel::{Leaving, Why};
 pub use self::feedback::{FEEDBACK_HOLD, FEEDBACK_RUNS, FEEDBACK_RUNS_LONG};
 use self::feedback::{Feedback, HURRY};
-pub(crate) use self::lineage::Lineage;
 use self::lineage::Origin;
+pub(crate) use self::lineage::{Chain, Lineage};
 pub use self::lineage::{LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 use self::memory::Memory;
 use self::progress::{Flow, Outcome};
@@ -22,6 +22,7 @@ use super::batch::{Batch, merge_files};
 use super::changes::Workflows;
 use super::hooks::Hooks;
 use super::processes::Processes;
+use super::publishing::Publishing;
 use super::turn::Turn;
 use crate::fact::Holder;
 use crate::moment::Moment;
@@ -139,7 +140,7 @@ impl Runs {
             (Some(run), OnBusy::Restart) => {
                 merge_files(&mut want.files, run.memory.files().iter().cloned().collect());
                 want.take_over(&mut run.origin);
-                run.cancel(reach.turn, reach.hooks);
+                run.cancel(reach.turn, reach.hooks, reach.publishing);
                 reach.turn.report(Notice::WorkflowCancelled { workflow: workflow.clone() });
             }
             (Some(_), OnBusy::Queue) | (None, OnBusy::Queue | OnBusy::Restart | OnBusy::Skip) => {}
@@ -155,7 +156,7 @@ impl Runs {
         for run in &mut self.going {
             run.advance(reach);
         }
-        let over: Vec<Run> = self.going.extract_if(.., |run| run.is_over(reach.hooks)).collect();
+        let over: Vec<Run> = self.going.extract_if(.., |run| run.is_over(reach)).collect();
         for run in over {
             self.startup.remove(&run.id);
             reach.turn.stir();
@@ -204,11 +205,11 @@ impl Runs {
     }
 
     /// The session ends: what waits is dropped, what is going is cancelled.
-    pub(crate) fn drain(&mut self, turn: &mut Turn, hooks: &mut Hooks) {
+    pub(crate) fn drain(&mut self, turn: &mut Turn, hooks: &mut Hooks, publishing: &mut Publishing) {
         self.admission.clear();
         self.startup.clear();
         for run in &mut self.going {
-            run.cancel(turn, hooks);
+            run.cancel(turn, hooks, publishing);
         }
     }
 
@@ -270,23 +271,24 @@ impl Run {
                 self.stage = Stage::Over;
             }
             Outcome::Failed(failed) => {
-                let leaving = Leaving::begin(flow, Why::Failed(failed), reach.turn, reach.hooks);
+                let why = Why::Failed(failed);
+                let leaving = Leaving::begin(flow, why, reach.turn, reach.hooks, reach.publishing);
                 self.stage = Stage::Leaving(leaving);
             }
         }
     }
 
     /// Cancels a run, if it is going.
-    fn cancel(&mut self, turn: &mut Turn, hooks: &mut Hooks) {
+    fn cancel(&mut self, turn: &mut Turn, hooks: &mut Hooks, publishing: &mut Publishing) {
         if let Stage::Going(flow) = &self.stage {
-            self.stage = Stage::Leaving(Leaving::begin(flow, Why::Cancelled, turn, hooks));
+            self.stage = Stage::Leaving(Leaving::begin(flow, Why::Cancelled, turn, hooks, publishing));
         }
     }
 
-    fn is_over(&self, hooks: &Hooks) -> bool {
+    fn is_over(&self, reach: &Reach<'_>) -> bool {
         match &self.stage {
             Stage::Going(_) => false,
-            Stage::Leaving(leaving) => leaving.is_over(hooks),
+            Stage::Leaving(leaving) => leaving.is_over(reach.hooks, reach.publishing),
             Stage::Over => true,
         }
     }

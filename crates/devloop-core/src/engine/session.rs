@@ -31,6 +31,11 @@ pub(crate) struct Session {
     is_durable: bool,
     on_disk: Arc<Values>,
     in_flight: Option<Flight>,
+    /// A save failed that may have replaced the file all the same.
+    is_unsure: bool,
+    /// The newest version that must survive a loss of power, and the newest that does.
+    durable_wanted: StateVersion,
+    durable: StateVersion,
     retry_at: Option<Moment>,
     /// The error that the user was told of last, until a save works again.
     told: Option<String>,
@@ -73,6 +78,9 @@ impl Session {
             saved: StateVersion::default(),
             is_durable: false,
             in_flight: None,
+            is_unsure: false,
+            durable_wanted: StateVersion::default(),
+            durable: StateVersion::default(),
             retry_at: None,
             told: None,
             last: LastSave::NotYet,
@@ -112,7 +120,7 @@ impl Session {
     /// Whether the file holds this value of a key and will after the save in flight.
     pub(crate) fn is_on_disk(&self, key: &str, value: &Value) -> bool {
         let holds = |values: &Values| values.get(key) == Some(value);
-        holds(&self.on_disk) && self.in_flight.as_ref().is_none_or(|flight| holds(&flight.values))
+        !self.is_unsure && holds(&self.on_disk) && self.in_flight.as_ref().is_none_or(|flight| holds(&flight.values))
     }
 
     /// Whether the file holds a version.
@@ -120,9 +128,29 @@ impl Session {
         self.saved >= version
     }
 
+    /// Wants all that was written so far to survive a loss of power, with the next save; gives the version to wait for.
+    pub(crate) fn want_durable(&mut self) -> StateVersion {
+        self.durable_wanted = self.version;
+        self.version
+    }
+
+    /// Whether a version survives a loss of power; none as long as nobody knows. What is wanted durable is settled by a
+    /// durable save or by a failure, never by one that does not matter.
+    pub(crate) fn is_durable(&self, version: StateVersion) -> Option<bool> {
+        if self.durable >= version {
+            return Some(true);
+        }
+        self.is_settled(version).then_some(false)
+    }
+
+    /// The error of the last save, if it failed.
+    pub(crate) fn last_error(&self) -> String {
+        self.told.clone().unwrap_or_default()
+    }
+
     /// Whether the file holds all that was written so far.
     pub(crate) fn is_whole_on_disk(&self) -> bool {
-        self.is_saved(self.version) || self.values == self.on_disk
+        self.is_saved(self.version) || (self.values == self.on_disk && !self.is_unsure)
     }
 
     /// The version that holds all that was written so far.
@@ -146,13 +174,19 @@ impl Session {
         self.saved = version;
         self.is_durable = flight.is_durable;
         self.on_disk = flight.values;
+        self.is_unsure = false;
+        if flight.is_durable {
+            self.durable = version;
+        }
         self.retry_at = None;
         self.told.take().map(|_| Notice::StateSaveRecovered)
     }
 
     /// A save failed; says whether that is news for the user.
     pub(crate) fn save_failed(&mut self, version: StateVersion, error: String, now: Moment) -> Option<Notice> {
-        self.take_flight(version)?;
+        let flight = self.take_flight(version)?;
+        // The rename may have been done when it could not be made durable.
+        self.is_unsure |= flight.is_durable;
         self.retry_at = Some(now + RETRY_AFTER);
         self.tell_failure(error)
     }
@@ -212,7 +246,7 @@ impl Session {
         }
         match self.last {
             LastSave::Over | LastSave::Asked { .. } => None,
-            LastSave::Wanted { .. } if self.is_durable && self.values == self.on_disk => {
+            LastSave::Wanted { .. } if self.is_durable && !self.is_unsure && self.values == self.on_disk => {
                 self.last = LastSave::Over;
                 None
             }
@@ -224,7 +258,7 @@ impl Session {
                 self.last = LastSave::Early { is_asked: true };
                 (!is_asked || self.is_save_due(now)).then(|| self.save(true))
             }
-            LastSave::NotYet => self.is_save_due(now).then(|| self.save(false)),
+            LastSave::NotYet => self.is_save_due(now).then(|| self.save(self.durable_wanted > self.durable)),
         }
     }
 
@@ -234,7 +268,7 @@ impl Session {
             return false;
         }
         // Written back and forth: the file is right already.
-        if self.values == self.on_disk {
+        if self.values == self.on_disk && !self.is_unsure && self.durable_wanted <= self.durable {
             self.saved = self.version;
             self.tried = self.version;
             self.settled = self.version;
@@ -247,8 +281,9 @@ impl Session {
     fn save(&mut self, durable: bool) -> Effect {
         self.tried = self.version;
         self.retry_at = None;
-        self.in_flight = Some(Flight { version: self.version, values: Arc::clone(&self.values), is_durable: durable });
-        Effect::SaveState { version: self.version, values: Arc::clone(&self.values), durable }
+        let (version, values) = (self.version, Arc::clone(&self.values));
+        self.in_flight = Some(Flight { version, values: Arc::clone(&values), is_durable: durable });
+        Effect::SaveState { version, values, durable }
     }
 
     /// When a save is tried again, or given up.

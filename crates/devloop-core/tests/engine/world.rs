@@ -141,6 +141,8 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::SaveState { durable: true, .. } => "last save".to_owned(),
         Effect::SaveState { .. } => return None,
         Effect::AnswerRequest { request, verdict, .. } => format!("answer {request} {verdict:?}"),
+        Effect::Artifact(task, artifact, _) => format!("files {artifact} {task}"),
+        Effect::ServeArtifact(artifact, _) => format!("serve {artifact}"),
         Effect::BroadcastReload => "reload".to_owned(),
         Effect::EndSession(ending) => format!("end {ending:?}"),
         Effect::Report(notice) => return said(notice),

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what a story builds by hand is right, or the story is wrong")]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+mod artifacts;
 mod batches;
 #[path = "../stage/build.rs"]
 mod build;

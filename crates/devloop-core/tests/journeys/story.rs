@@ -2,14 +2,14 @@
 
 use crate::build::Planned;
 use crate::trace;
-use devloop_core::effect::{Effect, Values};
+use devloop_core::effect::{ArtifactOrder, Effect, Values};
 use devloop_core::engine::Engine;
 use devloop_core::fact::{
-    Captured, ExitStatus, Fact, Holder, HookOutcome, Interrupt, ProbeAnswer, ProbeRole, ProcessFact, StartFailure,
-    Touch, TouchKind,
+    ArtifactAnswer, Captured, ExitStatus, Fact, Holder, HookOutcome, Interrupt, ProbeAnswer, ProbeRole, ProcessFact,
+    StartFailure, Touch, TouchKind,
 };
 use devloop_core::moment::Moment;
-use devloop_core::names::{HookName, Incarnation, ProcessName, RequestId, TaskId};
+use devloop_core::names::{Generation, HookName, Incarnation, ProcessName, RequestId, TaskId};
 use devloop_core::protocol::Protocol;
 use devloop_core::view::View;
 use std::collections::{BTreeMap, BTreeSet};
@@ -253,7 +253,20 @@ impl Story {
                 };
                 self.in_micros(1000, fact);
             }
-            Effect::CancelProbe(_) | Effect::AnswerRequest { .. } | Effect::BroadcastReload | Effect::Report(_) => {}
+            Effect::Artifact(task, _, order) => {
+                let answer = match order {
+                    ArtifactOrder::Find => ArtifactAnswer::Found(Vec::new()),
+                    ArtifactOrder::Prepare => ArtifactAnswer::Prepared(Generation::new(self.now.as_micros(), 0xa)),
+                    ArtifactOrder::Install(_) => ArtifactAnswer::Installed,
+                    ArtifactOrder::Remove(_) => ArtifactAnswer::Removed,
+                };
+                self.in_micros(500, Fact::ArtifactAnswered { task: *task, answer });
+            }
+            Effect::CancelProbe(_)
+            | Effect::AnswerRequest { .. }
+            | Effect::ServeArtifact(..)
+            | Effect::BroadcastReload
+            | Effect::Report(_) => {}
             Effect::EndSession(_) => self.has_ended = true,
         }
     }

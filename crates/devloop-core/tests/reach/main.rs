@@ -13,6 +13,9 @@ mod faults;
 mod marks;
 #[path = "../sim/plans.rs"]
 mod plans;
+#[path = "../sim/store.rs"]
+#[expect(dead_code, reason = "the simulation asks for more")]
+mod store;
 #[path = "../sim/world.rs"]
 #[expect(dead_code, reason = "the simulation asks for more")]
 mod world;

@@ -1,6 +1,7 @@
 //! Observers of a session, each with an oracle of its own. They see facts, effects and views, and nothing of the
 //! engine's own reckoning: what conflicts, what is wanted, what is ready is worked out here from the plan and the trace.
 
+pub(crate) mod artifacts;
 pub(crate) mod changes;
 pub(crate) mod drain;
 pub(crate) mod events;
@@ -12,6 +13,7 @@ pub(crate) mod processes;
 pub(crate) mod runs;
 pub(crate) mod state;
 
+use crate::store::Store;
 use devloop_core::effect::{Effect, Values};
 use devloop_core::fact::Fact;
 use devloop_core::moment::Moment;
@@ -43,11 +45,12 @@ pub(crate) struct Checkers {
     state: state::State,
     drain: drain::Drain,
     events: events::Events,
+    artifacts: artifacts::Artifacts,
 }
 
 impl Checkers {
-    /// `late` is the latest that a deadline is told.
-    pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
+    /// `late` is the latest that a deadline is told, `saved` what the file held when the session began.
+    pub(crate) fn new(plan: &Arc<Plan>, late: Duration, saved: &Values) -> Self {
         Self {
             runs: runs::Runs::new(plan, late),
             processes: processes::Processes::new(plan),
@@ -57,11 +60,12 @@ impl Checkers {
             state: state::State::new(plan),
             drain: drain::Drain::new(plan, late),
             events: events::Events::new(plan),
+            artifacts: artifacts::Artifacts::new(plan, saved),
         }
     }
 
     /// After each step.
-    pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
+    pub(crate) fn step(&mut self, step: &Step<'_>, served: &artifacts::Served<'_>) -> Result<(), String> {
         self.runs.step(step)?;
         self.processes.step(step)?;
         self.changes.step(step)?;
@@ -69,6 +73,7 @@ impl Checkers {
         self.liveness.step(step)?;
         self.state.step(step)?;
         self.events.step(step)?;
+        self.artifacts.step(step, served)?;
         self.drain.step(step)
     }
 
@@ -78,7 +83,8 @@ impl Checkers {
     }
 
     /// When the world is calm and the engine has come to rest.
-    pub(crate) fn rest(&self, view: &View, file: Option<&Arc<Values>>) -> Result<(), String> {
+    pub(crate) fn rest(&self, view: &View, file: Option<&Arc<Values>>, store: &Store) -> Result<(), String> {
+        self.artifacts.rest(view, store)?;
         self.changes.rest()?;
         self.processes.rest(view)?;
         self.events.rest(view, file)?;

@@ -31,6 +31,8 @@ pub(crate) struct Changes {
     carried: BTreeMap<WorkflowName, BTreeSet<Arc<str>>>,
     /// All that ever changed.
     touched: BTreeSet<Arc<str>>,
+    /// When the session was ready to run something.
+    live_at: Option<Moment>,
     is_over: bool,
 }
 
@@ -44,6 +46,7 @@ impl Changes {
             pending: BTreeMap::new(),
             carried: BTreeMap::new(),
             touched: BTreeSet::new(),
+            live_at: None,
             is_over: false,
         }
     }
@@ -84,6 +87,9 @@ impl Changes {
             self.effect(step.now, effect);
         }
         self.strangers(step)?;
+        if step.after.phase >= Phase::Startup {
+            self.live_at.get_or_insert(step.now);
+        }
         self.kept_back(step)
     }
 
@@ -137,11 +143,12 @@ impl Changes {
     }
 
     fn kept_back(&self, step: &Step<'_>) -> Result<(), String> {
+        let Some(live_at) = self.live_at else { return Ok(()) };
         for ((workflow, path), at) in &self.pending {
             // A file that is still being written is waited for, and what else changed in its burst waits with it.
             let is_held_by_writer = !self.open.is_empty() || self.open_at.is_some_and(|open_at| open_at >= *at);
             let longest = if is_held_by_writer { self.plan.debounce.max(WRITER_MIN) } else { self.plan.debounce };
-            if step.now.since(*at) <= longest * 10 + self.late + SLACK {
+            if step.now.since(live_at.max(*at)) <= longest * 10 + self.late + SLACK {
                 continue;
             }
             let mut runs = step.after.runs.iter().chain(&step.after.waiting);

@@ -108,6 +108,9 @@ impl Processes {
 
     fn process_fact(&mut self, name: &ProcessName, incarnation: Incarnation, fact: &ProcessFact) {
         let policy = self.plan.processes[name].restart;
+        // A publish may want it once more, to go back.
+        let is_consumer = self.plan.artifacts.values().any(|artifact| artifact.consumers.contains(name));
+        let after_fall = if is_consumer { Wish::Unsure } else { Wish::Down };
         let has_readiness = self.plan.processes[name].readiness.is_some();
         let Some(life) = self.lives.get_mut(name) else { return };
         match fact {
@@ -120,7 +123,7 @@ impl Processes {
                 if matches!(failure, StartFailure::AddressInUse { .. }) {
                     self.wishes.insert(name.clone(), Wish::Unsure);
                 } else if policy == RestartPolicy::Never && !life.is_asked_to_end && !life.is_again {
-                    self.wishes.insert(name.clone(), Wish::Down);
+                    self.wishes.insert(name.clone(), after_fall);
                 }
             }
             ProcessFact::Exited(status) => {
@@ -131,7 +134,7 @@ impl Processes {
                     RestartPolicy::Always => true,
                 };
                 if !life.is_asked_to_end && !is_wanted_again {
-                    self.wishes.insert(name.clone(), Wish::Down);
+                    self.wishes.insert(name.clone(), after_fall);
                 }
             }
             ProcessFact::Gone => life.stage = Stage::Over,
