@@ -37,7 +37,7 @@ fn t3_a_session_survives_whatever_is_done_to_it() {
     world.load.end();
     world.ears.stall(false);
     if let Err(words) = result {
-        panic!("{words}\n{}", story(&world, seed));
+        panic!("{words}\n{}\n{}", story(&world, seed), figures(&world, seed));
     }
     eprintln!("{}", figures(&world, seed));
     assert!(world.figures.rests > 0);
