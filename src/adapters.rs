@@ -4,6 +4,7 @@
 //! `http` makes for a child that starts: its token.
 //! Absent on purpose: decisions. What is done was asked for, and what came of it is a fact.
 
+pub mod artifact_store;
 pub mod audit_log;
 pub mod environment;
 pub mod guardian;
@@ -27,6 +28,7 @@ pub mod watcher;
 
 use crate::hands::{ChangeSender, FactSender, Hands};
 use crate::report::Reporter;
+use artifact_store::ArtifactStore;
 use devloop_core::effect::{Effect, Ending};
 use devloop_core::fact::{Fact, TouchKind};
 use devloop_core::notice::Level;
@@ -55,11 +57,12 @@ pub struct Adapters {
     reporter: Arc<Reporter>,
     facts: FactSender,
     changes: ChangeSender,
-    launcher: Launcher,
     processes: Processes,
     hooks: Hooks,
     prober: Prober,
     session_file: SessionFile,
+    artifact_store: ArtifactStore,
+    launcher: Launcher,
     servers: Servers,
     own_files: OwnFiles,
     watcher: Option<Watcher>,
@@ -123,7 +126,10 @@ impl Adapters {
             guardian.guardian_lost().await;
             told.send(Fact::GuardianLost);
         });
+        let answered = facts.clone();
+        let heard = move |task, answer| answered.send(Fact::ArtifactAnswered { task, answer });
         Self {
+            artifact_store: ArtifactStore::new(&plan.state_file, Arc::new(heard)),
             processes: Processes::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             hooks: Hooks::new(Arc::clone(&plan), launcher.clone(), facts.clone()),
             servers: Servers::start(listeners, &plan, &reporter, facts.clone()),
@@ -258,6 +264,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Hands for Adapters {
     fn stepped(&mut self, look: &dyn Fn() -> View) {
+        self.launcher.output().release();
         let Status { session, chronicle, file: Some(file), is_stale } = &mut self.status else { return };
         if std::mem::take(is_stale) {
             let (session, plan) = (Arc::clone(session), Arc::clone(&self.plan));
@@ -266,6 +273,12 @@ impl Hands for Adapters {
     }
 
     fn perform(&mut self, effect: Effect) {
+        // Lines are shown when the children of this step are on their way, and before devloop stands still.
+        if matches!(effect, Effect::Suspend) {
+            self.launcher.output().release();
+        } else {
+            self.launcher.output().hold();
+        }
         // Nobody sees from outside that a value is saved or a probe is under way.
         self.status.is_stale |= !matches!(
             effect,
@@ -300,6 +313,8 @@ impl Hands for Adapters {
                 self.plan_file.load();
             }
             Effect::ApplyPlan(plan) => self.apply(&plan),
+            Effect::Artifact(task, artifact, order) => self.artifact_store.order(task, artifact, order),
+            Effect::ServeArtifact(artifact, generation) => self.launcher.environment().serve(artifact, generation),
             Effect::BroadcastReload => self.servers.broadcast_reload(),
             Effect::Report(notice) => {
                 let (now, words) = (SystemTime::now(), || self.reporter.words(&notice));

@@ -76,7 +76,8 @@ fn time_lost(engine: &Engine, clock: &impl Clock) -> Option<Duration> {
     (clock.now().since(deadline) >= STOOD_STILL).then(|| clock.rewind(deadline))
 }
 
-/// The next fact: urgent ones first, then a deadline that has come, then path changes.
+/// The next fact: urgent ones first, then path changes, then a deadline that has come. A change that is here already
+/// must count before the quiet that a deadline stands for; nothing is late for that, since every step expires what is due.
 async fn next(inbox: &mut Inbox, engine: &Engine, clock: &impl Clock) -> Fact {
     let deadline = engine.next_deadline();
     let sleep = async {
@@ -89,7 +90,7 @@ async fn next(inbox: &mut Inbox, engine: &Engine, clock: &impl Clock) -> Fact {
     tokio::select! {
         biased;
         fact = urgent => fact,
-        () = sleep => Fact::DeadlineReached,
         fact = ordinary => fact,
+        () = sleep => Fact::DeadlineReached,
     }
 }

@@ -30,6 +30,18 @@ pub const EVENT: &str = "DEVLOOP_EVENT";
 /// Set for every child when some workflow has a `notify_reload` step: where browsers listen.
 pub const BROWSER_EVENTS_URL: &str = "DEVLOOP_BROWSER_EVENTS_URL";
 
+/// Set for the hook that builds an artifact: the artifact's name.
+pub const ARTIFACT: &str = "DEVLOOP_ARTIFACT";
+/// Set with [`ARTIFACT`]: the generation that the hook builds.
+pub const ARTIFACT_GENERATION: &str = "DEVLOOP_ARTIFACT_GENERATION";
+/// Set with [`ARTIFACT`]: the empty folder that the hook fills.
+pub const ARTIFACT_CANDIDATE: &str = "DEVLOOP_ARTIFACT_CANDIDATE";
+/// Begins the names of the two variables of each artifact that has a generation, set for every child:
+/// `DEVLOOP_ARTIFACT_<NAME>_DIR`, the folder that is served, and `DEVLOOP_ARTIFACT_<NAME>_GENERATION`. For the hook that
+/// builds it they are those of [`ARTIFACT_CANDIDATE`]. The words of the core have the whole names
+/// (`plan::artifact::folder_variable`, `plan::artifact::generation_variable`).
+pub const ARTIFACT_OF: &str = "DEVLOOP_ARTIFACT_";
+
 /// Added to for every child with a token: hosts that clients reach without a proxy.
 pub const NO_PROXY: &str = "NO_PROXY";
 /// The spelling that some clients read instead.
@@ -48,6 +60,10 @@ pub const SET: &[&str] = &[
     EVENTS_TOKEN,
     EVENT,
     BROWSER_EVENTS_URL,
+    ARTIFACT,
+    ARTIFACT_GENERATION,
+    ARTIFACT_CANDIDATE,
+    ARTIFACT_OF,
 ];
 
 /// Read for every child: the folders in which a program without a slash is looked up.

@@ -10,7 +10,7 @@ pub trait Hands {
     /// Begins an effect. Returns at once and never fails: what goes wrong becomes a fact.
     fn perform(&mut self, effect: Effect);
 
-    /// All effects of a step have begun; `look` takes a picture of the session, for whoever shows one.
+    /// All effects of a step have begun: what could wait for the last of them goes now. `look` takes a picture of the session, for whoever shows one.
     fn stepped(&mut self, look: &dyn Fn() -> View) {
         let _ = look;
     }

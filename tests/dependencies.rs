@@ -14,7 +14,9 @@ const LICENCES: &[&str] =
 
 /// Packages that are there in two versions, and why nothing can be done about it.
 const DUPLICATES: &[(&str, &str)] = &[
-    ("getrandom", "ring has an older one than tempfile"),
+    ("getrandom", "ring has an older one than tempfile, and ahash, which boon brings, one between"),
+    ("r-efi", "the two newer getrandom have one each, on a system that is not ours"),
+    ("syn", "zerocopy-derive, which boon and criterion bring, has an older one than everything else"),
     ("windows-sys", "ring has an older one than everything else"),
 ];
 

@@ -17,7 +17,7 @@ fn read(path: &str) -> String {
 /// All Markdown files of the repository, relative to its root.
 fn documents() -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for folder in ["", "docs", "docs/design", "examples/quickstart", "examples/blog"] {
+    for folder in ["", "bench", "docs", "docs/design", "examples/quickstart", "examples/blog", "examples/static-site"] {
         let Ok(entries) = fs::read_dir(root().join(folder)) else { continue };
         for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();
@@ -84,7 +84,7 @@ fn every_example_has_no_problem() {
         assert_eq!(problems(&text, Severity::Warning), Vec::<String>::new(), "{}", path.display());
         examples += 1;
     }
-    assert!(examples >= 2);
+    assert!(examples >= 3);
 }
 
 #[test]
@@ -155,8 +155,15 @@ fn the_exit_codes_are_those_of_the_program() {
 #[test]
 fn every_variable_is_documented_and_every_documented_variable_exists() {
     let known: BTreeSet<String> = devloop::env_vars::SET.iter().map(|&name| name.to_owned()).collect();
-    let pages =
-        ["docs/cli.md", "docs/config.md", "docs/events.md", "docs/security.md", "docs/behavior.md", "README.md"];
+    let pages = [
+        "docs/cli.md",
+        "docs/config.md",
+        "docs/artifacts.md",
+        "docs/events.md",
+        "docs/security.md",
+        "docs/behavior.md",
+        "README.md",
+    ];
     let pages = pages.map(read).join("\n");
     let told: BTreeSet<String> = pages
         .split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
@@ -164,6 +171,8 @@ fn every_variable_is_documented_and_every_documented_variable_exists() {
         .map(|word| word.trim_end_matches('_').to_owned())
         // `DEVLOOP_EVENT_<NAME>_URL` has the name of an event in it.
         .map(|word| if word.starts_with("DEVLOOP_EVENT_") { devloop::env_vars::EVENT.to_owned() } else { word })
+        // `DEVLOOP_ARTIFACT_<NAME>_DIR` has the name of an artifact in it.
+        .map(|word| if word.ends_with("_DIR") { devloop::env_vars::ARTIFACT_OF.to_owned() } else { word })
         .filter(|word| word != "DEVLOOP")
         .collect();
     for name in &known {

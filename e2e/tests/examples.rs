@@ -1,4 +1,4 @@
-//! The two examples, run for real: built, started, edited, stopped.
+//! The examples, run for real: built, started, edited, stopped.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use e2e::{Project, Session, programs, wait};
@@ -94,4 +94,62 @@ fn the_blog_shares_the_address_of_each_post_through_its_tunnel() {
     assert!(session.stop().success(), "{}", session.told());
     assert!(wait::get(&format!("127.0.0.1:{port}"), "/").is_none());
     assert_eq!(project.state()["tunnel_url"], "");
+}
+
+#[test]
+fn the_static_site_publishes_fails_rejects_and_recovers() {
+    let (project, address) = example("static-site", "4700");
+    let generation = || wait::get(&address, "/generation").map(|body| body.trim().to_owned());
+    let served = || project.state()["artifact.site.generation"].as_str().map(str::to_owned);
+    let kept = || std::fs::read_dir(project.path(".devloop/artifacts/site")).unwrap().count();
+    let mut session = project.run();
+    session.wait_for(&format!("http://{address} serves"));
+    let first = served();
+    assert!(first.is_some() && generation() == first, "{}", session.told());
+
+    // Published: the page is new, and so is the server.
+    append(&project, "content/about.html", "<p>A sentence from the test.</p>\n");
+    session.wait_for_count("now served: ", 2);
+    let second = served();
+    assert!(second > first && generation() == second, "{}", session.told());
+    assert!(wait::get(&address, "/about.html").unwrap().contains("A sentence from the test."));
+    assert_eq!((starts(&session, "server"), kept()), (2, 2));
+
+    // A page without a title: the build fails, and nothing else happens.
+    let about = std::fs::read_to_string(project.path("content/about.html")).unwrap();
+    project.file("content/about.html", "no title\n");
+    session.wait_for("artifact 'site' is not published: hook 'build' ended with exit status 1");
+    assert_eq!((generation(), starts(&session, "server"), kept()), (second.clone(), 2, 2));
+    project.file("content/about.html", &about);
+    session.wait_for_count("now served: ", 3);
+    let third = served();
+
+    // A site that the server does not take: the one before is served again.
+    std::fs::rename(project.path("content/index.html"), project.path("index.html")).unwrap();
+    let line = session.wait_for("is rejected: process 'server' exited with exit status 1");
+    assert!(line.contains(&format!("generation {} is restored and served", third.as_ref().unwrap())), "{line}");
+    assert_eq!((generation(), served()), (third.clone(), third.clone()));
+    assert!(wait::get(&address, "/").unwrap().contains("A static site"));
+    std::fs::rename(project.path("index.html"), project.path("content/index.html")).unwrap();
+    session.wait_for_count("now served: ", 4);
+    let fourth = served();
+
+    // Killed in the middle of a switch: the next session goes back before it starts the server.
+    let source = std::fs::read_to_string(project.path("devloop.toml")).unwrap();
+    assert!(session.stop().success(), "{}", session.told());
+    let slow = "command = [\"sh\", \"-c\", \"sleep 30; exec server/target/debug/static-site-server\"]";
+    let fast = "command = [\"server/target/debug/static-site-server\"]";
+    project.file("devloop.toml", &source.replace(fast, slow).replace("timeout_ms = 5000", "timeout_ms = 60000"));
+    let mut session = project.run();
+    wait::until("a switch is under way", || project.state()["artifact.site.switching_generation"].as_str().map(drop));
+    assert_eq!(project.state()["artifact.site.rollback_generation"].as_str(), fourth.as_deref());
+    session.signal(rustix::process::Signal::KILL);
+    session.wait();
+    project.file("devloop.toml", &source);
+    let mut session = project.run();
+    session.wait_for(&format!("generation {} is restored", fourth.as_ref().unwrap()));
+    session.wait_for(&format!("http://{address} serves"));
+    assert!(served() > fourth && generation() == served(), "{}", session.told());
+    assert!(session.stop().success(), "{}", session.told());
+    wait::until("three are kept", || (kept() == 3).then_some(()));
 }

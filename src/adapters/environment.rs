@@ -13,6 +13,8 @@ use crate::env_vars;
 use changed_files::Fitted;
 use devloop_core::effect::Errand;
 use devloop_core::fact::StartFailure;
+use devloop_core::names::{ArtifactName, Generation};
+use devloop_core::plan::artifact;
 use devloop_core::plan::command::CommandPlan;
 use devloop_core::plan::words::Words;
 use std::cell::Cell;
@@ -20,7 +22,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The `DEVLOOP_WORKFLOW` of a process.
 const STARTUP: &str = "startup";
@@ -32,6 +34,8 @@ pub struct Environment {
     ambient: BTreeMap<OsString, OsString>,
     root: PathBuf,
     state_file: PathBuf,
+    /// The generations that children are told of.
+    served: Mutex<BTreeMap<ArtifactName, Generation>>,
 }
 
 /// A text with values in place of its variables.
@@ -64,12 +68,42 @@ impl Environment {
                 ambient.entry(name).or_insert(value);
             }
         }
-        Self { ambient, root: root.to_owned(), state_file: state_file.to_owned() }
+        Self { ambient, root: root.to_owned(), state_file: state_file.to_owned(), served: Mutex::default() }
     }
 
     /// What a process is told about why it runs.
     pub fn startup_errand() -> Errand {
-        Errand { workflow: STARTUP.into(), changed_files: Arc::default() }
+        Errand { workflow: STARTUP.into(), changed_files: Arc::default(), candidate: None }
+    }
+
+    /// Tells children that start from now on which generation of an artifact is served.
+    pub fn serve(&self, artifact: ArtifactName, generation: Option<Generation>) {
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        match generation {
+            Some(generation) => served.insert(artifact, generation),
+            None => served.remove(&artifact),
+        };
+    }
+
+    /// The variables of all artifacts; a build has its own generation for the one that is served.
+    fn artifacts(&self, errand: &Errand) -> Vec<(String, OsString)> {
+        let mut vars = Vec::new();
+        let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        for (artifact, &generation) in &*served {
+            let folder = artifact::generation_folder(&self.state_file, artifact, generation);
+            vars.push((artifact::folder_variable(artifact), folder.into()));
+            vars.push((artifact::generation_variable(artifact), generation.to_string().into()));
+        }
+        if let Some((artifact, generation)) = &errand.candidate {
+            let folder = artifact::candidate_folder(&self.state_file, artifact, *generation);
+            let name = generation.to_string();
+            vars.push((env_vars::ARTIFACT.to_owned(), artifact.as_str().into()));
+            vars.push((env_vars::ARTIFACT_GENERATION.to_owned(), name.clone().into()));
+            vars.push((env_vars::ARTIFACT_CANDIDATE.to_owned(), folder.clone().into()));
+            vars.push((artifact::folder_variable(artifact), folder.into()));
+            vars.push((artifact::generation_variable(artifact), name.into()));
+        }
+        vars
     }
 
     /// Removes the lists of changed files that crashed sessions left. For whoever has the lock of the state file, before
@@ -97,6 +131,9 @@ impl Environment {
         set(env_vars::ROOT, self.root.as_os_str());
         set(env_vars::STATE, self.state_file.as_os_str());
         set(env_vars::WORKFLOW, OsStr::new(&*errand.workflow));
+        for (name, value) in self.artifacts(errand) {
+            set(&name, &value);
+        }
         let Fitted { text, is_whole } = changed_files::fit(&errand.changed_files);
         set(env_vars::CHANGED_FILES_JSON, OsStr::new(&text));
         let changed_files = if is_whole {

@@ -28,7 +28,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::io::Interest;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,6 +39,9 @@ use wire::Order;
 pub use candidates::candidates;
 pub use child::{Child, Control};
 pub use signals::is_ignored;
+
+/// Keepers that wait for a launch, at most: those of a session's first processes.
+const SPARES_MAX: usize = 16;
 
 /// What a child is to be.
 #[derive(Debug)]
@@ -159,8 +162,8 @@ pub enum ExitStatus {
 pub struct Guardian {
     pid: i32,
     socket: UnixStream,
-    /// A keeper that waits for its launch: forking it beforehand takes the fork out of the way from change to command.
-    spare: Mutex<Option<UnixStream>>,
+    /// Keepers that wait for their launch: forking them beforehand takes the fork out of the way from change to command.
+    spares: Mutex<Vec<UnixStream>>,
     /// All children, for a pause.
     living: Living,
     /// The socket once more, for the runtime that does not exist yet when we fork.
@@ -179,10 +182,8 @@ pub fn fork() -> io::Result<Guardian> {
     let (ours, theirs) = UnixStream::pair()?;
     let pid = spawn::fork(|| body::guard(theirs.as_fd()))?;
     ours.set_nonblocking(true)?;
-    let guardian =
-        Guardian { pid, socket: ours, spare: Mutex::new(None), living: Living::default(), watched: OnceLock::new() };
-    guardian.refill_spare();
-    Ok(guardian)
+    let spares = Mutex::default();
+    Ok(Guardian { pid, socket: ours, spares, living: Living::default(), watched: OnceLock::new() })
 }
 
 impl Guardian {
@@ -197,7 +198,7 @@ impl Guardian {
     pub fn launch(&self, launch: Launch) -> io::Result<Child> {
         let payload = wire::encode(&launch)?;
         let ends = [launch.stdout.as_fd(), launch.stderr.as_fd()];
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let spare = self.spares().pop();
         let begun = match spare.map(|control| Child::begin(control, &payload, &ends)) {
             Some(Ok(child)) => Ok(child),
             // A spare that somebody killed is no reason to fail.
@@ -205,8 +206,23 @@ impl Guardian {
                 self.ask_for_keeper().and_then(|control| Child::begin_at_last(control, &payload, &ends))
             }
         };
-        self.refill_spare();
         begun.inspect(|child| self.living.add(child))
+    }
+
+    /// Has so many keepers made that wait for a launch, if there are fewer. Returns at once. Without one a launch asks by
+    /// itself, takes a fork longer, and tells the error if there is one.
+    pub fn prepare(&self, count: usize) {
+        let mut spares = self.spares();
+        while spares.len() < count.min(SPARES_MAX)
+            && let Ok(spare) = self.ask_for_keeper()
+        {
+            // The newest is taken last: by then it is made.
+            spares.insert(0, spare);
+        }
+    }
+
+    fn spares(&self) -> MutexGuard<'_, Vec<UnixStream>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Pauses all children: SIGTSTP to their process groups, which a terminal's ctrl-z does not reach, and SIGSTOP to
@@ -256,7 +272,7 @@ impl Guardian {
 
     /// Tells the guardian that no more launches come; with all children gone it ends, and [`Guardian::lost`] returns.
     pub fn dismiss(&self) {
-        drop(self.spare.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.spares().clear();
         let _ = self.socket.shutdown(std::net::Shutdown::Write);
     }
 
@@ -277,10 +293,5 @@ impl Guardian {
         ours.set_nonblocking(true)?;
         parcel::send(self.socket.as_fd(), &[0], &[theirs.as_fd()])?;
         Ok(ours)
-    }
-
-    /// Without a spare the next launch asks by itself, and reports the error if there is one.
-    fn refill_spare(&self) {
-        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = self.ask_for_keeper().ok();
     }
 }

@@ -116,6 +116,7 @@ async fn follow(
         if let Some(pass) = &pass {
             pass.started(pid);
         }
+        tools.prepare_next();
     };
     let control = child.control();
     let end = tokio::select! {

@@ -73,6 +73,16 @@ impl Launcher {
         &self.environment
     }
 
+    /// Where lines go.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// A child runs: the next keeper is made now, when that takes no processor from a start.
+    pub fn prepare_next(&self) {
+        self.guardian.prepare(1);
+    }
+
     /// Pauses all children.
     pub fn suspend_all(&self) {
         self.guardian.suspend_all();

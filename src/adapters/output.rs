@@ -182,6 +182,17 @@ impl Output {
         self.inbox.send(Command::Drain(id, done));
     }
 
+    /// From now on wishes gather, and nobody is woken for each: another thread that wakes up on a busy machine would take
+    /// the processor from a child that is about to start.
+    pub fn hold(&self) {
+        self.inbox.hold();
+    }
+
+    /// Wakes the reader for what has gathered since [`Self::hold`], if that was called.
+    pub fn release(&self) {
+        self.inbox.release();
+    }
+
     /// Writes a line of devloop's own, after all lines of children that were read before. While a file takes nothing, up
     /// to 4 MiB wait for it; more are counted, and the number is told when it goes on.
     pub fn line(&self, line: OwnLine) {
@@ -194,6 +205,8 @@ impl OutputEnd {
     /// `within` (at most ten times that in all). Answers whether everything was. Waits: not for the loop's thread while
     /// the loop still runs.
     pub fn flush_and_stop(self, within: Duration) -> bool {
+        // Whoever held wishes back has ended before it could let them go.
+        self.inbox.release();
         let mut written = true;
         let mut stalled = vec![false; self.queues.len()];
         // A second time for what the first says: a file that failed is told in another.

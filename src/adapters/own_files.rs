@@ -4,7 +4,7 @@
 //! so that whoever else can write there cannot lead devloop astray (`open(2)`). Absent on purpose: changing what
 //! devloop did not make.
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
 use std::hash::{BuildHasher, RandomState};
@@ -49,7 +49,8 @@ impl OwnFolder {
         Ok(folder)
     }
 
-    fn open(path: &Path) -> io::Result<Self> {
+    /// Opens a folder that exists. The path may lead through links.
+    pub fn open(path: &Path) -> io::Result<Self> {
         let dir = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { dir: dir.into(), path: path.to_owned() })
     }
@@ -60,9 +61,54 @@ impl OwnFolder {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
             Err(errno) => return Err(errno.into()),
         }
+        self.existing_subfolder(OsStr::new(name))
+    }
+
+    /// Opens a folder directly below. A link, or anything else that is no folder, is an error.
+    pub fn existing_subfolder(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty())?;
         Ok(Self { dir: dir.into(), path: self.path.join(name) })
+    }
+
+    /// Makes a folder (0700) directly below; a name that exists in any form is an error.
+    pub fn new_subfolder(&self, name: &str) -> io::Result<Self> {
+        let mode = Mode::from_raw_mode(as_mode(FOLDER_MODE));
+        rustix::fs::mkdirat(&self.dir, name, mode)?;
+        let made = self.existing_subfolder(OsStr::new(name))?;
+        // A umask can have taken bits of the owner; a file system without modes has none to give back.
+        let _ = rustix::fs::fchmod(&made.dir, mode);
+        Ok(made)
+    }
+
+    /// Whether a name directly below is a folder, and no link to one. A name that does not exist is none.
+    pub fn is_folder(&self, name: &OsStr) -> io::Result<bool> {
+        match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(FileType::from_raw_mode(found.st_mode) == FileType::Directory),
+            Err(rustix::io::Errno::NOENT) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Whether a name directly below is this very folder, and no link to it.
+    pub fn is_at(&self, above: &Self, name: &OsStr) -> io::Result<bool> {
+        let (here, there) = (self.dir.metadata()?, above.existing_subfolder(name)?.dir.metadata()?);
+        Ok((here.dev(), here.ino()) == (there.dev(), there.ino()))
+    }
+
+    /// Moves an entry of another folder into this one. What has the new name is replaced only if it is an empty folder.
+    pub fn take_from(&self, other: &Self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&other.dir, from, &self.dir, to)?)
+    }
+
+    /// Removes an empty folder.
+    pub fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.dir, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// The descriptor, for what only a tool of its own does with it.
+    pub fn as_file(&self) -> &File {
+        &self.dir
     }
 
     /// Where the folder was when it was opened.
@@ -119,6 +165,16 @@ impl OwnFolder {
     pub fn open_to_read(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.dir, name, flags, Mode::empty())?.into())
+    }
+
+    /// Opens an existing file for reading, without waiting and not through a link; nothing when it is no regular file.
+    pub fn open_regular(&self, name: &OsStr) -> io::Result<Option<File>> {
+        let found = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return Ok(None);
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Ok(Some(rustix::fs::openat(&self.dir, name, flags, Mode::empty())?.into()))
     }
 
     /// Gives a file the name of another, which is gone at the same instant; a link of that name is replaced itself.

@@ -111,7 +111,7 @@ async fn attempt_exec(
         Err(failure) => return ProbeAnswer::Unwell(words(&failure)),
     };
     // Dropping the child, here or with the attempt, ends it.
-    match tokio::time::timeout(within, ended(&mut child, |_| {})).await {
+    match tokio::time::timeout(within, ended(&mut child, |_| launcher.prepare_next())).await {
         Ok(Some(Report::Exited(how))) if status(how).is_success() => ProbeAnswer::Well,
         Ok(Some(Report::Exited(how))) => {
             ProbeAnswer::Unwell(format!("{} ended with {}", command.program_name(), status(how)))

@@ -174,6 +174,7 @@ async fn follow(launched: Launched, life: Life, plan: Arc<ProcessPlan>, tools: L
                     pass.started(pid);
                 }
                 life.tell_started(pid);
+                tools.prepare_next();
             }
             Report::StartFailed { step, errno } => {
                 tools.drain(streams).await;

@@ -8,6 +8,8 @@
 //! about what a change means.
 
 mod batch;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod farewell;
 mod fate;
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod hints;
@@ -20,9 +22,13 @@ mod mounts;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod native;
 mod own;
+mod paths;
 mod polling;
 mod stamps;
 mod targets;
+mod temporary;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod thread;
 mod tree;
 
 #[cfg(test)]
@@ -91,6 +97,27 @@ pub enum WatcherTrouble {
         /// The system's own words.
         error: String,
     },
+    /// The system is short of something that looking at a folder needs; it is tried again at intervals.
+    PutOff {
+        /// The folder.
+        path: PathBuf,
+        /// The system's own words.
+        error: String,
+    },
+    /// The system tells nothing at all for now: all is compared at intervals, and the system asked again.
+    Deaf {
+        /// Root.
+        root: PathBuf,
+        /// The system's own words.
+        error: String,
+        /// The time between two comparisons.
+        interval: Duration,
+    },
+    /// The system tells changes again.
+    HearsAgain {
+        /// Root.
+        root: PathBuf,
+    },
     /// A folder is on a file system that does not tell all changes: it is compared at intervals.
     SilentMount {
         /// The folder.
@@ -107,11 +134,19 @@ impl WatcherTrouble {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::WatchLimit { setting, limit, .. } => {
-                let more = limit.map_or(524_288, |limit| limit.saturating_mul(4).max(524_288));
+                let least = if setting.ends_with("instances") { 1024 } else { 524_288 };
+                let more = limit.map_or(least, |limit| limit.saturating_mul(4).max(least));
                 Some(format!("raise it with `sudo sysctl {setting}={more}`, or watch fewer folders"))
             }
             Self::Unreadable { .. } => Some("make it readable, or let git ignore it".to_owned()),
-            Self::Overflow | Self::RootGone { .. } | Self::RootBack { .. } | Self::SilentMount { .. } => None,
+            Self::PutOff { .. } | Self::Deaf { .. } => {
+                Some("raise the limit that it names, such as that of open files (`ulimit -n`)".to_owned())
+            }
+            Self::Overflow
+            | Self::RootGone { .. }
+            | Self::RootBack { .. }
+            | Self::HearsAgain { .. }
+            | Self::SilentMount { .. } => None,
         }
     }
 }
@@ -130,6 +165,16 @@ impl fmt::Display for WatcherTrouble {
             Self::RootGone { root } => write!(f, "root '{}' was moved or removed; waiting for it", root.display()),
             Self::RootBack { root } => write!(f, "root '{}' is back", root.display()),
             Self::Unreadable { path, error } => write!(f, "cannot watch '{}': {error}", path.display()),
+            Self::PutOff { path, error } => {
+                write!(f, "cannot look at '{}' for now: {error}; it is tried again and again", path.display())
+            }
+            Self::Deaf { root, error, interval } => write!(
+                f,
+                "the system tells no changes below '{}': {error}; it is compared every {} ms instead, until it does",
+                root.display(),
+                interval.as_millis()
+            ),
+            Self::HearsAgain { root } => write!(f, "the system tells changes below '{}' again", root.display()),
             Self::SilentMount { folder, kind, interval } => write!(
                 f,
                 "'{}' is on a file system ({kind}) that does not tell all changes; it is compared every {} ms",
@@ -201,7 +246,7 @@ impl Post {
         match self.plan.watcher.kind {
             WatcherKind::Poll => polling::run(self, ended),
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            WatcherKind::Native => native::run(self, ended),
+            WatcherKind::Native => thread::run(self, ended),
             #[cfg(not(any(target_os = "linux", target_os = "android")))]
             WatcherKind::Native => hints::run(self, ended),
         }

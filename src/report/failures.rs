@@ -1,7 +1,7 @@
 //! Words for what went wrong: each says what, which, and the system's own words.
 
 use devloop_core::fact::{CaptureFailure, StartFailure};
-use devloop_core::notice::{StepFailure, StepPlace};
+use devloop_core::notice::{PublishFailure, Restored, StepFailure, StepPlace};
 use std::time::Duration;
 
 /// Why a step failed, in words, causes included.
@@ -38,7 +38,32 @@ pub fn step(failure: &StepFailure) -> String {
         StepFailure::ReservedKey { hook, key } => {
             format!("hook '{hook}' printed the key '{key}', which only devloop may write")
         }
+        StepFailure::NotPublished { artifact, failure } => {
+            format!("artifact '{artifact}' is not published: {}", publish(failure))
+        }
         StepFailure::TooLong { template } => format!("the text of '{template}' is longer than 64 KiB"),
+    }
+}
+
+fn publish(failure: &PublishFailure) -> String {
+    let kept = "what was served before is served";
+    match failure {
+        PublishFailure::NotPrepared(error) => format!("there is no folder to build in: {error}; {kept}"),
+        PublishFailure::NotBuilt(cause) => format!("{}; {kept}", step(cause)),
+        PublishFailure::NotInstalled(error) => format!("what was built cannot be put into its place: {error}; {kept}"),
+        PublishFailure::NotSaved(error) => format!("the state file cannot be written: {error}; {kept}"),
+        PublishFailure::Rejected { generation, cause, restored } => {
+            let rejected = format!("generation {generation} is rejected: {}", step(cause));
+            match restored {
+                Restored::Nothing => {
+                    format!("{rejected}; there is no earlier generation, and its consumers are stopped")
+                }
+                Restored::Served(earlier) => format!("{rejected}; generation {earlier} is restored and served"),
+                Restored::Unwell(earlier, cause) => {
+                    format!("{rejected}; generation {earlier} is restored, and not well either: {}", step(cause))
+                }
+            }
+        }
     }
 }
 

@@ -84,7 +84,7 @@ impl Graph {
         graph.add_inputs(plan);
         for (name, workflow) in &plan.workflows {
             let from = Node::Workflow(name.clone());
-            graph.add_steps(&from, &workflow.steps, "");
+            graph.add_steps(plan, &from, &workflow.steps, "");
             for target in &workflow.triggers {
                 graph.add(from.clone(), Node::Workflow(target.clone()), Bond::Triggers);
             }
@@ -124,28 +124,36 @@ impl Graph {
         }
     }
 
-    fn add_steps(&mut self, from: &Node, steps: &[Step], above: &str) {
+    fn add_steps(&mut self, plan: &Plan, from: &Node, steps: &[Step], above: &str) {
         for (index, step) in steps.iter().enumerate() {
             let number = format!("{above}{}", index + 1);
             if let Step::Parallel(steps) = step {
-                self.add_steps(from, steps, &format!("{number}."));
-            } else if let Some(to) = target_of(step) {
-                self.add(from.clone(), to, Bond::Step(number, step.action()));
+                self.add_steps(plan, from, steps, &format!("{number}."));
+            } else {
+                for to in targets_of(plan, step) {
+                    self.add(from.clone(), to, Bond::Step(number.clone(), step.action()));
+                }
             }
         }
     }
 }
 
-/// What a step is about, if that is something that is drawn.
-fn target_of(step: &Step) -> Option<Node> {
+/// What a step is about, as far as that is drawn; for an artifact, what builds and what serves it.
+fn targets_of(plan: &Plan, step: &Step) -> Vec<Node> {
     match step {
         Step::StartProcess(name)
         | Step::StopProcess(name)
         | Step::RestartProcess(name)
-        | Step::WaitForProcess(name) => Some(Node::Process(name.clone())),
-        Step::RunHook(name) => Some(Node::Hook(name.clone())),
-        Step::RunWorkflow(name) => Some(Node::Workflow(name.clone())),
-        Step::Sleep(_) | Step::WriteState { .. } | Step::Log { .. } | Step::NotifyReload | Step::Parallel(_) => None,
+        | Step::WaitForProcess(name) => vec![Node::Process(name.clone())],
+        Step::RunHook(name) => vec![Node::Hook(name.clone())],
+        Step::RunWorkflow(name) => vec![Node::Workflow(name.clone())],
+        Step::PublishArtifact(name) => {
+            let hook = plan.artifacts.get(name).map(|artifact| Node::Hook(artifact.build_hook.clone()));
+            hook.into_iter().chain(plan.consumers(name).cloned().map(Node::Process)).collect()
+        }
+        Step::Sleep(_) | Step::WriteState { .. } | Step::Log { .. } | Step::NotifyReload | Step::Parallel(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -182,6 +190,7 @@ fn resource(resource: &Resource) -> String {
         Resource::Hook(name) => format!("hook {name}"),
         Resource::Workflow(name) => format!("workflow {name}"),
         Resource::Key(key) => format!("state key {key}"),
+        Resource::Artifact(name) => format!("artifact {name}"),
         Resource::Lock(lock) => format!("lock {lock}"),
     }
 }

@@ -73,6 +73,10 @@ impl Outline<'_> {
                 format!("{action} {name}: {}", command.unwrap_or_default())
             }
             Step::RunWorkflow(name) => format!("{action} {name}"),
+            Step::PublishArtifact(name) => {
+                let hook = self.plan.artifacts.get(name).and_then(|own| self.plan.hooks.get(&own.build_hook));
+                format!("{action} {name}: {}", hook.map(|hook| argv(&hook.command)).unwrap_or_default())
+            }
             Step::Sleep(time) => format!("{action} {}", time.as_millis()),
             Step::WriteState { key, value } => {
                 format!("{action} {}: {}", one_line(key.as_str()), quoted(value.source()))

@@ -3,8 +3,8 @@
 use super::escape::one_line;
 use super::failures::{place, process_start, span, step};
 use devloop_core::fact::Interrupt;
-use devloop_core::names::{ProcessName, WorkflowName};
-use devloop_core::notice::{Awaited, Edit, Fate, Follows, Kept, Notice, PlanChange, PlanRejection, Who};
+use devloop_core::names::{ArtifactName, ProcessName, WorkflowName};
+use devloop_core::notice::{ArtifactNews, Awaited, Edit, Fate, Follows, Kept, Notice, PlanChange, PlanRejection, Who};
 use devloop_core::plan::Plan;
 use devloop_core::plan::probe::ProbeKind;
 use devloop_core::plan::words::Words;
@@ -55,6 +55,9 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
              steps writes this file, let the watch group `ignore` it, or write it only when its bytes change",
             span(*within)
         ),
+        Notice::WorkflowFeedsItself { workflow, in_a_row, path, is_slowed } => {
+            feeds_itself(workflow, *in_a_row, path, *is_slowed)
+        }
         Notice::EventLoop { event, workflow } => format!(
             "workflow {workflow} runs itself: what it starts posts to event '{event}' again and again; such runs are now \
              at most one a second"
@@ -68,6 +71,7 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
             step(failure)
         ),
         Notice::ObserverRecovered { hook } => format!("observed hook '{hook}' works again"),
+        Notice::Artifact { artifact, news } => news_of(artifact, news),
         Notice::StateSaveFailed { error } => {
             format!("the state file cannot be written: {error}; devloop goes on and tries again")
         }
@@ -119,6 +123,27 @@ fn rejected(rejection: &PlanRejection) -> String {
     }
 }
 
+fn news_of(artifact: &ArtifactName, news: &ArtifactNews) -> String {
+    match news {
+        ArtifactNews::Published { generation, took } => {
+            format!("published artifact {artifact}: generation {generation}, in {}", span(*took))
+        }
+        ArtifactNews::Undone { restored: Some(restored) } => format!(
+            "artifact {artifact} was being switched when an earlier session ended, and nobody verified it: generation \
+             {restored} is restored"
+        ),
+        ArtifactNews::Undone { restored: None } => format!(
+            "artifact {artifact} was being switched when an earlier session ended, and nobody verified it: it is taken \
+             back, and there is no earlier generation"
+        ),
+        ArtifactNews::Lost => format!(
+            "the generation of artifact {artifact} that the state file names is not there: none is served until it is \
+             published"
+        ),
+        ArtifactNews::Trouble { error } => format!("files of artifact {artifact} make trouble: {error}"),
+    }
+}
+
 fn not_ready(process: &ProcessName, within: Duration, last: Option<&str>) -> String {
     let last = last.map_or(String::new(), |last| format!(" (its last answer: {last})"));
     format!("process {process} is not ready after {}{last}; devloop keeps asking", span(within))
@@ -152,6 +177,14 @@ fn began(workflow: &WorkflowName, changed_files: &[Arc<str>]) -> String {
         [file] => format!("running workflow {workflow} ({file})"),
         [file, rest @ ..] => format!("running workflow {workflow} ({file} and {} more)", rest.len()),
     }
+}
+
+fn feeds_itself(workflow: &WorkflowName, in_a_row: u32, path: &str, is_slowed: bool) -> String {
+    let slowed = if is_slowed { "; such runs are now held back for a second, or as long as they take" } else { "" };
+    format!(
+        "workflow {workflow} feeds itself: {in_a_row} runs in a row were started by what changed during the run before, now \
+         by '{path}'{slowed}; let its watch group `ignore` what its steps write, or write it only when its bytes change"
+    )
 }
 
 /// Fixed: `process NAME is healthy at URL`, `process NAME is ready via state key KEY`.

@@ -191,6 +191,7 @@ fn many_launches_leave_no_zombies_and_no_descriptors() {
             assert_eq!(stage.run(stage.sh(&format!("(setsid true &); exit {code}"))).await, ExitStatus::Code(code));
         }
         assert_eq!(descriptors(), before);
+        stage.guardian.prepare(1);
         let guard = stage.guardian.pid();
         until(|| children(guard).len() == 1, || format!("only the spare keeper: {:?}", children(guard))).await;
         assert_eq!(children(std::process::id()), [(guard, "devloop-guard".to_owned())]);

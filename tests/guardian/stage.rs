@@ -22,6 +22,7 @@ pub(crate) struct Stage {
 /// Forks a guardian and runs the case with it.
 pub(crate) fn play<F: Future<Output = ()>>(case: impl FnOnce(Stage) -> F) {
     let guardian = guardian::fork().unwrap();
+    guardian.prepare(1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let token = format!("1000{}", std::process::id());
     runtime.block_on(case(Stage { guardian, folder: tempfile::tempdir().unwrap(), token }));

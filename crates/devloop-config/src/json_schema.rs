@@ -26,6 +26,7 @@ const SHAPES: &[(&str, &str, Shape)] = &[
     ("top", "watch", Shape::Named("watch")),
     ("top", "process", Shape::Named("process")),
     ("top", "hook", Shape::Named("hook")),
+    ("top", "artifact", Shape::Named("artifact")),
     ("top", "event_server", Shape::One("event_server")),
     ("top", "event", Shape::Named("event")),
     ("top", "browser_reload_server", Shape::One("browser_reload_server")),
@@ -112,7 +113,7 @@ fn kind_of(key: &Key) -> Value {
         Kind::Texts => list(string()),
         Kind::Switch => object([("type", "boolean".into())]),
         Kind::Millis { least } => integer(least, MILLIS_MAX),
-        Kind::Small => integer(0, 255),
+        Kind::Small { least } => integer(least, 255),
         Kind::Word(words) => object([("enum", Value::Array(words.iter().map(|&word| word.into()).collect()))]),
         Kind::Table | Kind::Tables => {
             let shape = SHAPES.iter().find(|(table, name, _)| (*table, *name) == (key.table, key.name));
@@ -131,7 +132,7 @@ fn kind_of(key: &Key) -> Value {
 fn default_of(kind: Kind, value: &str) -> Value {
     match kind {
         Kind::Switch => Value::Bool(value == "true"),
-        Kind::Millis { .. } | Kind::Small => Value::Number(value.to_owned()),
+        Kind::Millis { .. } | Kind::Small { .. } => Value::Number(value.to_owned()),
         Kind::Texts | Kind::Tables => Value::Array(Vec::new()),
         Kind::Text | Kind::Word(_) | Kind::Table => value.into(),
     }

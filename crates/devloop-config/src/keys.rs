@@ -17,8 +17,11 @@ pub enum Kind {
         /// The least that makes sense.
         least: i64,
     },
-    /// An integer from 0 to 255.
-    Small,
+    /// An integer from `least` to 255.
+    Small {
+        /// The least that makes sense.
+        least: i64,
+    },
     /// One of some words.
     Word(&'static [&'static str]),
     /// A table.
@@ -58,19 +61,6 @@ pub struct Key {
     pub since: &'static str,
 }
 
-/// A key that a later version brings; refused by name until then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Later {
-    /// The kind of table it belongs to; `action` for a step.
-    pub table: &'static str,
-    /// Its name.
-    pub name: &'static str,
-}
-
-/// What is known and refused.
-pub const LATER: &[Later] =
-    &[Later { table: "top", name: "artifact" }, Later { table: "action", name: "publish_artifact" }];
-
 /// The kinds of probes; each has a table `probe.KIND` of its own keys.
 pub const PROBE_KINDS: &[&str] = &["http", "state_key", "tcp", "exec", "output"];
 
@@ -86,6 +76,7 @@ pub const ACTIONS: &[&str] = &[
     "write_state",
     "log",
     "notify_reload",
+    "publish_artifact",
     "parallel",
 ];
 
@@ -114,6 +105,7 @@ pub const KEYS: &[Key] = &[
     key("top", "watch", Table, Required, "Watch groups, each `[watch.NAME]`; at least one."),
     key("top", "process", Table, NOTHING, "Long-lived children, each `[process.NAME]`."),
     key("top", "hook", Table, NOTHING, "One-shot children, each `[hook.NAME]`."),
+    key("top", "artifact", Table, NOTHING, "Builds that replace what processes serve, each `[artifact.NAME]`."),
     key("top", "event_server", Table, NOTHING, "Where values are posted; there is a listener if the table is there or an event is declared."),
     key("top", "event", Table, NOTHING, "Values that local clients may post, each `[event.NAME]`."),
     key("top", "browser_reload_server", Table, NOTHING, "Where browsers listen; there is a listener if a workflow has a `notify_reload` step."),
@@ -162,7 +154,7 @@ pub const KEYS: &[Key] = &[
     key("rule", "state_key", Text, Required, "The key that is written; `\"\"` before each start and when the process ends."),
     key("rule", "extract", Word(&["regex", "url_token"]), Value("regex"), "How the value is found: a search, or the first URL of a quick tunnel."),
     key("rule", "pattern", Text, Prose("required by `regex`"), "The regular expression; a match may begin anywhere in the line."),
-    key("rule", "capture_group", Small, Value("1"), "The number of the group that is the value; 0 is the whole match."),
+    key("rule", "capture_group", Small { least: 0 }, Value("1"), "The number of the group that is the value; 0 is the whole match."),
 
     key("hook", "command", Texts, Required, "Program and arguments; never a shell. `$NAME` is replaced from devloop's own environment."),
     key("hook", "cwd", Text, Prose("`root`"), "Working folder; a relative one resolves against `root`."),
@@ -176,6 +168,10 @@ pub const KEYS: &[Key] = &[
     key("hook", "events", Texts, Prose("all"), "Which events it may post; `[]`: none, and it gets no token."),
     key("observe", "workflow", Text, Required, "The workflow that runs."),
     key("observe", "interval_ms", FROM_1, Value("1000"), "The time from the end of one poll to the next."),
+
+    key("artifact", "build_hook", Text, Required, "The hook that fills the new folder."),
+    key("artifact", "consumers", Texts, Required, "Processes that serve it: each with `autostart = false` and an http readiness whose `expect_body` is `{{ artifact.NAME.generation }}`."),
+    key("artifact", "retain", Small { least: 1 }, Value("2"), "How many generations are kept, the served one among them."),
 
     key("event_server", "bind", Text, Value("127.0.0.1:0"), "A loopback address with a port; port 0 is any that is free."),
     key("event", "state_key", Text, Required, "The state key that an accepted value is written to."),
@@ -201,6 +197,7 @@ pub const KEYS: &[Key] = &[
     key("step.write_state", "value", Text, Required, "What is written; a template."),
     key("step.log", "message", Text, Required, "What the user reads; a template."),
     key("step.log", "style", Word(&["plain", "boxed"]), Value("plain"), "How it is shown."),
+    key("step.publish_artifact", "artifact", Text, Required, "The artifact that is built, switched to and verified."),
     key("step.parallel", "steps", Tables, Required, "Steps that run at the same time; the first failure cancels the rest."),
 ];
 
@@ -212,11 +209,6 @@ pub(crate) fn find(tables: &[&str], name: &str) -> Option<&'static Key> {
 /// The names of all keys of some kinds of tables.
 pub(crate) fn names_of(tables: &[&str]) -> impl Iterator<Item = &'static str> {
     KEYS.iter().filter(|key| tables.contains(&key.table)).map(|key| key.name)
-}
-
-/// Whether a later version brings a key.
-pub(crate) fn is_later(tables: &[&str], name: &str) -> bool {
-    LATER.iter().any(|later| later.name == name && tables.contains(&later.table))
 }
 
 #[cfg(test)]

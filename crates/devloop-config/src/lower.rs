@@ -1,5 +1,6 @@
 //! Spanned tables → plan. One file a section; each reports all it finds and goes on.
 
+mod artifact;
 mod command;
 mod event;
 mod hook;
@@ -19,7 +20,9 @@ use crate::reader::{Reader, Text};
 use crate::resolve::{self, Names, Sort};
 use crate::span::{self, Span};
 use crate::words;
-use devloop_core::names::{EventName, HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName};
+use devloop_core::names::{
+    ArtifactName, EventName, HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName,
+};
 use devloop_core::plan::process::ProcessPlan;
 use devloop_core::plan::watch::{WatchPlan, WatcherKind, WatcherPlan};
 use devloop_core::plan::words::Words;
@@ -47,6 +50,8 @@ pub(crate) struct Lowering<'a> {
     edges: RefCell<Vec<Edge<'a>>>,
     /// Processes that some step waits for.
     awaited: RefCell<Vec<(&'a str, Span)>>,
+    /// Where artifacts say what.
+    artifacts: RefCell<Vec<artifact::ArtifactPlaces<'a>>>,
     /// Where events say what.
     events: RefCell<Vec<event::EventPlaces>>,
     variables: RefCell<Vec<VariableUse>>,
@@ -70,6 +75,7 @@ pub(crate) fn lower<'a>(
         root: root.clone().unwrap_or_else(|| place.folder.clone()),
         edges: RefCell::default(),
         awaited: RefCell::default(),
+        artifacts: RefCell::default(),
         events: RefCell::default(),
         variables: RefCell::default(),
         patterns: Cell::new(0),
@@ -79,6 +85,7 @@ pub(crate) fn lower<'a>(
     lowering.place_servers(&mut plan, servers);
     top.finish();
     lowering.check_graph(&plan.processes);
+    lowering.check_artifacts(&plan);
     lowering.check_events(&plan);
     let mut variables = lowering.variables.into_inner();
     variables.sort_by_key(|used| used.span.start);
@@ -97,6 +104,7 @@ impl<'a> Lowering<'a> {
             watches: self.watches(top),
             processes: self.lowered(top, "process", ProcessName::new, Self::process),
             hooks: self.lowered(top, "hook", HookName::new, Self::hook),
+            artifacts: self.lowered(top, "artifact", ArtifactName::new, Self::artifact),
             workflows: self.lowered(top, "workflow", WorkflowName::new, Self::workflow),
             events: self.lowered(top, "event", EventName::new, Self::event),
             event_server: None,
@@ -153,6 +161,7 @@ impl<'a> Lowering<'a> {
         let readers = entries.into_iter().filter_map(|(name, item)| {
             match section {
                 "watch" => resolve::check_name(self.bag, "watch group", &name),
+                "artifact" => resolve::check_artifact_name(self.bag, &name),
                 "event" => resolve::check_event_name(self.bag, &name),
                 _ => resolve::check_name(self.bag, section, &name),
             };

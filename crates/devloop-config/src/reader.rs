@@ -91,11 +91,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where a key's value is written, if it is.
-    pub(crate) fn value_place(&self, name: &str) -> Option<Span> {
-        self.entries.get(name).map(toml::Spanned::span)
-    }
-
     /// A key's value. The key must be in `keys.rs`.
     pub(crate) fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let key = keys::find(&self.tables, name);
@@ -192,7 +187,7 @@ impl<'a> Reader<'a> {
         let item = self.expect(name)?;
         let (least, most) = match keys::find(&self.tables, name)?.kind {
             Kind::Millis { least } => (least, MILLIS_MAX),
-            Kind::Small => (0, 255),
+            Kind::Small { least } => (least, 255),
             Kind::Text | Kind::Texts | Kind::Switch | Kind::Word(_) | Kind::Table | Kind::Tables => return None,
         };
         let Some(integer) = item.value.as_integer() else {
@@ -295,13 +290,8 @@ impl<'a> Reader<'a> {
                 self.bag.count_error();
                 continue;
             }
-            let is_section = self.path.is_empty();
-            self.bag.add(if keys::is_later(&self.tables, name) {
-                let what = if is_section { format!("[{name}]") } else { format!("{}.{name}", self.path) };
-                words::later(key.span(), &format!("`{what}`"))
-            } else {
-                words::unknown_key(key.span(), &self.tables, &self.title(), name, self.meant(name))
-            });
+            let meant = self.meant(name);
+            self.bag.add(words::unknown_key(key.span(), &self.tables, &self.title(), name, meant));
         }
     }
 

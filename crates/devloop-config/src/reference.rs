@@ -53,7 +53,8 @@ fn kind_of(key: &Key) -> String {
         Kind::Texts => "list of strings".to_owned(),
         Kind::Switch => "boolean".to_owned(),
         Kind::Millis { least } => format!("milliseconds, from {least}"),
-        Kind::Small => "integer".to_owned(),
+        Kind::Small { least: 0 } => "integer".to_owned(),
+        Kind::Small { least } => format!("integer, from {least}"),
         Kind::Word(words) => {
             let quoted: Vec<String> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
             quoted.join(", ")

@@ -14,6 +14,7 @@ const NAME_BYTES_MAX: usize = 64;
 pub(crate) enum Sort {
     Process,
     Hook,
+    Artifact,
     Workflow,
     Event,
 }
@@ -24,6 +25,7 @@ impl Sort {
         match self {
             Self::Process => "process",
             Self::Hook => "hook",
+            Self::Artifact => "artifact",
             Self::Workflow => "workflow",
             Self::Event => "event",
         }
@@ -34,6 +36,7 @@ impl Sort {
 pub(crate) struct Names<'a> {
     processes: BTreeSet<&'a str>,
     hooks: BTreeSet<&'a str>,
+    artifacts: BTreeSet<&'a str>,
     workflows: BTreeSet<&'a str>,
     events: BTreeSet<&'a str>,
 }
@@ -48,6 +51,7 @@ impl<'a> Names<'a> {
         Self {
             processes: section(Sort::Process),
             hooks: section(Sort::Hook),
+            artifacts: section(Sort::Artifact),
             workflows: section(Sort::Workflow),
             events: section(Sort::Event),
         }
@@ -57,6 +61,7 @@ impl<'a> Names<'a> {
         match sort {
             Sort::Process => &self.processes,
             Sort::Hook => &self.hooks,
+            Sort::Artifact => &self.artifacts,
             Sort::Workflow => &self.workflows,
             Sort::Event => &self.events,
         }
@@ -79,8 +84,8 @@ impl<'a> Names<'a> {
         let meant = if bag.is_full() { None } else { suggest::nearest(name.value, self.all(sort).iter().copied()) };
         bag.add_missing(match meant {
             Some(meant) => missing.hint(format!("did you mean '{}'?", words::quoted(meant))),
-            None if is_name(name.value) => missing.hint(format!("add `[{section}.{}]`", as_key(name.value))),
-            None => missing.hint(format!("name a {section} that exists")),
+            None if is_name_of(sort, name.value) => missing.hint(format!("add `[{section}.{}]`", as_key(name.value))),
+            None => missing.hint(format!("name {} {section} that exists", article(section))),
         });
         None
     }
@@ -90,6 +95,20 @@ impl<'a> Names<'a> {
 fn is_name(name: &str) -> bool {
     let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'@');
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_allowed)
+}
+
+fn is_name_of(sort: Sort, name: &str) -> bool {
+    is_name(name) && (sort != Sort::Artifact || is_artifact_name(name))
+}
+
+/// Whether a text may be the name of an artifact: a folder, and a part of a variable's name.
+fn is_artifact_name(name: &str) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(is_allowed)
+}
+
+fn article(what: &str) -> &'static str {
+    if matches!(what, "event" | "artifact") { "an" } else { "a" }
 }
 
 /// A name as TOML writes it in a header.
@@ -109,10 +128,24 @@ pub(crate) fn check_event_name(bag: &Bag<'_>, name: &Text<'_>) -> bool {
     (is_name(name.value) && name.value.bytes().all(is_allowed)) || refuse_name(bag, "event", name, "`_` `-`")
 }
 
+/// Reports a text that may not be the name of an artifact: artifacts are folders, and variables.
+pub(crate) fn check_artifact_name(bag: &Bag<'_>, name: &Text<'_>) -> bool {
+    if is_name_of(Sort::Artifact, name.value) {
+        return true;
+    }
+    if !is_name(name.value) {
+        return refuse_name(bag, "artifact", name, "`_`");
+    }
+    let message = format!("'{}' is no name for an artifact", words::quoted(name.value));
+    let refused = Diagnostic::error(name.span.clone(), message).saying("not allowed in a name");
+    bag.add(refused.hint("begin with a letter a-z, and go on with letters a-z, digits and `_`"));
+    false
+}
+
 /// Reports a name; says false.
 fn refuse_name(bag: &Bag<'_>, what: &str, name: &Text<'_>, signs: &str) -> bool {
     let shown = words::quoted(name.value);
-    let article = if what == "event" { "an" } else { "a" };
+    let article = article(what);
     let (message, saying) = if name.value.is_empty() {
         (format!("{article} {what} has an empty name"), "empty")
     } else if name.value.len() > NAME_BYTES_MAX {

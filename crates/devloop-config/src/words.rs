@@ -90,12 +90,6 @@ pub(crate) fn unknown_key(
     unknown.hint(format!("use one of {}, or remove it", listed(&known)))
 }
 
-pub(crate) fn later(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::error(span, format!("{what} is not available in this version"))
-        .saying("not available")
-        .hint("remove it")
-}
-
 pub(crate) fn missing_key(span: Span, title: &str, key: &Key) -> Diagnostic {
     let name = key.name;
     let shape = match key.kind {
@@ -103,7 +97,7 @@ pub(crate) fn missing_key(span: Span, title: &str, key: &Key) -> Diagnostic {
         Kind::Text | Kind::Word(_) => "\"…\"",
         Kind::Texts | Kind::Tables => "[…]",
         Kind::Switch => "true",
-        Kind::Millis { .. } | Kind::Small => "100",
+        Kind::Millis { .. } | Kind::Small { .. } => "100",
         Kind::Table => "{…}",
     };
     Diagnostic::error(span, format!("{title} has no `{name}`"))
@@ -135,7 +129,7 @@ pub(crate) fn wrong_type(item: &Item<'_>, expected: &str) -> Diagnostic {
 /// How to write the table that `path` must be.
 fn table_hint(path: &str) -> String {
     let (section, name) = path.split_once('.').unwrap_or((path, ""));
-    if !["watch", "process", "hook", "event", "workflow"].contains(&section) {
+    if !["watch", "process", "hook", "artifact", "event", "workflow"].contains(&section) {
         format!("write `[{path}]`")
     } else if name.is_empty() {
         format!("write `[{section}.NAME]`")

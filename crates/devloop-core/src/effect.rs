@@ -1,7 +1,9 @@
 //! All that the engine can ask of the world.
 
 use crate::fact::ProbeRole;
-use crate::names::{HookName, Incarnation, ProcessName, RequestId, RunId, StateKey, StateVersion, TaskId};
+use crate::names::{
+    ArtifactName, Generation, HookName, Incarnation, ProcessName, RequestId, RunId, StateKey, StateVersion, TaskId,
+};
 use crate::notice::Notice;
 use crate::plan::Plan;
 use crate::plan::hook::HookPlan;
@@ -80,6 +82,11 @@ pub enum Effect {
     /// From now on this is the plan, for all effects that follow. What lives is left alone: whatever must end or begin
     /// for it is asked for. No answer.
     ApplyPlan(Arc<Plan>),
+    /// File work for an artifact, in the order in which it is asked. Answer: `ArtifactAnswered`, unless the session ends
+    /// before.
+    Artifact(TaskId, ArtifactName, ArtifactOrder),
+    /// Tell each child that is started from now on that this generation of an artifact is served, or none. No answer.
+    ServeArtifact(ArtifactName, Option<Generation>),
     /// Tell all browsers that listen to load their page again.
     BroadcastReload,
     /// Tell the user.
@@ -112,6 +119,21 @@ pub struct Errand {
     pub workflow: Arc<str>,
     /// `DEVLOOP_CHANGED_FILES_JSON`: sorted, unique, relative to root.
     pub changed_files: Arc<[Arc<str>]>,
+    /// `DEVLOOP_ARTIFACT_CANDIDATE` and what goes with it: what the hook builds, if it builds.
+    pub candidate: Option<(ArtifactName, Generation)>,
+}
+
+/// File work for an artifact, all of it inside the artifact's own folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArtifactOrder {
+    /// Remove what crashed sessions left half done, and look which generations are whole. Answer: `Found`.
+    Find,
+    /// Make an empty folder for a new generation. Answer: `Prepared`.
+    Prepare,
+    /// Make what was built durable and rename it into place. Answer: `Installed`.
+    Install(Generation),
+    /// Remove these generations, and the folders in which they were built. Answer: `Removed`.
+    Remove(Vec<Generation>),
 }
 
 /// How a session ended.

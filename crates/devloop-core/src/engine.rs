@@ -15,6 +15,7 @@ mod intake;
 mod observers;
 mod patience;
 mod processes;
+mod publishing;
 mod reload;
 mod repeats;
 mod runs;
@@ -25,7 +26,7 @@ pub use self::batch::PATHS_MAX;
 pub use self::hooks::HOOK_GRACE;
 pub use self::intake::REQUESTS_MAX;
 pub use self::reload::{PLAN_QUIET, PLAN_QUIET_MAX};
-pub use self::runs::{LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
+pub use self::runs::{FEEDBACK_HOLD, FEEDBACK_RUNS, FEEDBACK_RUNS_LONG, LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 
 use self::changes::Changes;
 use self::drain::Drain;
@@ -34,6 +35,7 @@ use self::intake::{Intake, Posted};
 use self::observers::Observers;
 use self::patience::{Patience, Stop};
 use self::processes::Processes;
+use self::publishing::{Grip, Publishing};
 use self::reload::Reload;
 use self::repeats::Repeats;
 use self::runs::{Lineage, Reach, Runs};
@@ -61,6 +63,8 @@ pub struct Engine {
     turn: Turn,
     processes: Processes,
     hooks: Hooks,
+    publishing: Publishing,
+    is_watching: bool,
     runs: Runs,
     intake: Intake,
     lineage: Lineage,
@@ -83,6 +87,8 @@ impl Engine {
             turn: Turn::new(Session::new(saved)),
             processes: Processes::new(&plan, seed),
             hooks: Hooks::default(),
+            publishing: Publishing::default(),
+            is_watching: false,
             runs: Runs::default(),
             intake: Intake::default(),
             lineage: Lineage::default(),
@@ -122,10 +128,18 @@ impl Engine {
                 self.processes.slept(&mut self.turn);
             }
             Fact::GuardianLost => self.guardian_lost(),
-            Fact::WatchingBegan => self.watching_began(),
+            Fact::WatchingBegan => {
+                self.is_watching = true;
+                self.begin_startup();
+            }
+            Fact::ArtifactAnswered { task, answer } => {
+                self.publishing.answered(&mut self.turn, task, answer);
+                self.begin_startup();
+            }
             Fact::PathsTouched(touches) => {
                 if !self.is_draining() {
-                    self.changes.touched(self.turn.now, &self.plan, touches);
+                    let workflows = self.changes.touched(self.turn.now, &self.plan, touches);
+                    self.runs.files_changed(self.turn.now, &workflows);
                 }
             }
             Fact::Process(name, incarnation, fact) => {
@@ -157,10 +171,12 @@ impl Engine {
         let root = self.plan.root.to_string_lossy().into_owned();
         self.turn.write(&StateKey::from("root"), &Value::String(root));
         self.turn.ask(Effect::WatchPaths);
+        self.publishing.recover(&mut self.turn, &self.plan);
     }
 
-    fn watching_began(&mut self) {
-        if self.phase == Phase::Arming {
+    /// When watches are live and every switch that an earlier session left is undone.
+    fn begin_startup(&mut self) {
+        if self.phase == Phase::Arming && self.is_watching && self.publishing.is_recovered() {
             self.phase = Phase::Startup;
             self.processes.want_autostart(&mut self.turn);
             self.observers.begin(self.turn.now);
@@ -190,6 +206,7 @@ impl Engine {
             }
             self.turn.report(Notice::PlanChanged(change));
         }
+        self.publishing.recover(&mut self.turn, &self.plan);
         self.observers.renew(&mut self.turn, &mut self.hooks, &self.plan);
         self.runs.renew(&self.plan);
         let batch = self.changes.renew(&old, &self.plan);
@@ -236,6 +253,7 @@ impl Engine {
             self.turn.report(Notice::KillRequested);
             self.hooks.kill_all(&mut self.turn);
             self.processes.kill_all(&mut self.turn);
+            self.publishing.kill_all(&mut self.turn);
         }
     }
 
@@ -254,9 +272,11 @@ impl Engine {
         self.phase = Phase::Draining;
         self.drain = Some(Drain::new(ending));
         self.changes.clear();
+        self.turn.session.begin_to_end();
         self.intake.drain(&mut self.turn);
         self.observers.stop(&mut self.turn, &mut self.hooks);
-        self.runs.drain(&mut self.turn, &mut self.hooks);
+        self.publishing.drain(&mut self.turn);
+        self.runs.drain(&mut self.turn, &mut self.hooks, &mut self.publishing);
         self.processes.drain(&mut self.turn);
     }
 
@@ -291,6 +311,13 @@ impl Engine {
     fn advance(&mut self) {
         loop {
             let stirs = self.turn.stirs();
+            // First: what it takes back, no child that starts in this step may be told of.
+            self.publishing.advance(&mut Grip {
+                turn: &mut self.turn,
+                processes: &mut self.processes,
+                hooks: &mut self.hooks,
+                lineage: &mut self.lineage,
+            });
             self.processes.advance(&mut self.turn);
             self.hooks.advance(&mut self.turn);
             self.accept_posts();
@@ -306,7 +333,7 @@ impl Engine {
             }
             if self.turn.stirs() == stirs {
                 let now = self.turn.now;
-                if self.is_draining() && self.processes.are_over(now) && self.hooks.are_over(now) {
+                if self.is_draining() && self.are_all_over(now) {
                     self.turn.session.want_last_save(now);
                 }
                 self.turn.settle_session();
@@ -315,6 +342,10 @@ impl Engine {
                 return;
             }
         }
+    }
+
+    fn are_all_over(&self, now: Moment) -> bool {
+        self.processes.are_over(now) && self.hooks.are_over(now) && self.publishing.are_over(&self.turn)
     }
 
     fn end_if_over(&mut self) {
@@ -337,6 +368,7 @@ impl Engine {
             self.processes.next_deadline(now),
             self.hooks.next_deadline(now),
             self.runs.next_deadline(now, &self.processes),
+            self.publishing.next_deadline(now, &self.processes),
             self.observers.next_deadline(),
             self.changes.next_deadline().filter(|_| self.is_releasing()),
             self.reload.next_deadline().filter(|_| self.is_releasing()),
@@ -379,6 +411,7 @@ impl Engine {
             turn: &mut self.turn,
             processes: &mut self.processes,
             hooks: &mut self.hooks,
+            publishing: &mut self.publishing,
             intake: &self.intake,
             lineage: &mut self.lineage,
         };

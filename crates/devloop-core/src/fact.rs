@@ -1,6 +1,8 @@
 //! All that can happen. A fact cannot be refused.
 
-use crate::names::{EventName, HookName, Incarnation, ProcessName, RequestId, StateKey, StateVersion, TaskId};
+use crate::names::{
+    EventName, Generation, HookName, Incarnation, ProcessName, RequestId, StateKey, StateVersion, TaskId,
+};
 use crate::plan::Plan;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +59,13 @@ pub enum Fact {
         event: EventName,
         /// What, as it came.
         value: String,
+    },
+    /// What came of file work for an artifact; answers `Artifact`, once.
+    ArtifactAnswered {
+        /// Which work.
+        task: TaskId,
+        /// What came of it.
+        answer: ArtifactAnswer,
     },
     /// The state file holds this version; answers `SaveState`.
     StateSaved(StateVersion),
@@ -139,6 +148,11 @@ pub enum TouchKind {
     Writing,
     /// It is whole: closed after writing, renamed, linked, removed, touched.
     Settled,
+    /// Half of a save, perhaps: a name went that may be made again, or a temporary one came. It counts as whole when
+    /// nothing follows.
+    Half,
+    /// A temporary name is gone again: what it was for is told by its own name.
+    Spent,
     /// A comparison of the tree found it changed (poll, overflow): nobody knows when, and it counts as settled.
     Found,
 }
@@ -310,4 +324,19 @@ pub enum ProbeAnswer {
     Refused,
     /// Any other answer, or none in time: what was wrong, in words.
     Unwell(String),
+}
+
+/// What came of file work for an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArtifactAnswer {
+    /// Leftovers are gone, and these generations are whole folders on disk, in their order; answers `Find`.
+    Found(Vec<Generation>),
+    /// There is an empty folder for a new generation, greater than all on disk; answers `Prepare`.
+    Prepared(Generation),
+    /// The generation is in its place, and all of it survives a loss of power; answers `Install`.
+    Installed,
+    /// Nothing of the generations is left under their names; answers `Remove`.
+    Removed,
+    /// It was not done, or not all of it; all causes in words. Answers each.
+    Failed(String),
 }

@@ -1,7 +1,7 @@
 //! All that a user may hear, as data; `report` has the words.
 
 use crate::fact::{CaptureFailure, ExitStatus, Interrupt, StartFailure};
-use crate::names::{EventName, HookName, ProcessName, StateKey, WorkflowName};
+use crate::names::{ArtifactName, EventName, Generation, HookName, ProcessName, StateKey, WorkflowName};
 use crate::plan::workflow::MessageStyle;
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,6 +169,18 @@ pub enum Notice {
         /// One of the files that started it last.
         path: Arc<str>,
     },
+    /// What a workflow is run for changes while it runs, and only then: it feeds itself. Told once until somebody else
+    /// changes a file of its groups.
+    WorkflowFeedsItself {
+        /// Which.
+        workflow: WorkflowName,
+        /// How many runs in a row came from the one before.
+        in_a_row: u32,
+        /// A file that changed.
+        path: Arc<str>,
+        /// Whether such runs are held back; they are not where `debounce_ms` is 0.
+        is_slowed: bool,
+    },
     /// A run came to its end.
     WorkflowFinished {
         /// Which.
@@ -211,6 +223,13 @@ pub enum Notice {
         event: EventName,
         /// The workflow that runs itself.
         workflow: WorkflowName,
+    },
+    /// Something about an artifact.
+    Artifact {
+        /// Which.
+        artifact: ArtifactName,
+        /// What.
+        news: ArtifactNews,
     },
     /// The state file cannot be written; told once, then when the error changes. It is tried again.
     StateSaveFailed {
@@ -405,6 +424,70 @@ pub enum StepFailure {
         /// The template as it was written.
         template: String,
     },
+    /// An artifact was not published.
+    NotPublished {
+        /// Which.
+        artifact: ArtifactName,
+        /// Why.
+        failure: PublishFailure,
+    },
+}
+
+/// What a user hears about an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArtifactNews {
+    /// A generation is served by all consumers.
+    Published {
+        /// Which.
+        generation: Generation,
+        /// From the begin of the build.
+        took: Duration,
+    },
+    /// A switch that nobody verified was undone when the session began.
+    Undone {
+        /// What is served instead; none: there was none.
+        restored: Option<Generation>,
+    },
+    /// What the state says is served is not there, or is no generation of this artifact; nothing is served.
+    Lost,
+    /// File work failed that nothing depends on. The system's words.
+    Trouble {
+        /// All causes.
+        error: String,
+    },
+}
+
+/// Why an artifact was not published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublishFailure {
+    /// There is no folder to build in. The system's words.
+    NotPrepared(String),
+    /// The build hook failed; what was served is served.
+    NotBuilt(Box<StepFailure>),
+    /// What was built cannot be put into its place; what was served is served. The system's words.
+    NotInstalled(String),
+    /// The state file could not be written; what was served is served. The system's words.
+    NotSaved(String),
+    /// A consumer did not answer with the generation.
+    Rejected {
+        /// Which generation.
+        generation: Generation,
+        /// What the consumer did.
+        cause: Box<StepFailure>,
+        /// What is served instead.
+        restored: Restored,
+    },
+}
+
+/// What is served after a generation was rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// There was no earlier generation: the consumers are stopped.
+    Nothing,
+    /// The earlier generation, and all consumers answer with it.
+    Served(Generation),
+    /// The earlier generation, but a consumer does not answer with it either.
+    Unwell(Generation, Box<StepFailure>),
 }
 
 impl Notice {
@@ -421,6 +504,7 @@ impl Notice {
             | Self::Message { .. }
             | Self::ObserverRecovered { .. }
             | Self::StateSaveRecovered
+            | Self::Artifact { news: ArtifactNews::Published { .. }, .. }
             | Self::Slept { .. }
             | Self::InterruptReceived { .. }
             | Self::KillRequested
@@ -434,7 +518,9 @@ impl Notice {
             | Self::ProcessKilled { .. }
             | Self::TemplateKeyMissing { .. }
             | Self::WorkflowRepeats { .. }
+            | Self::WorkflowFeedsItself { .. }
             | Self::ObserverFailed { .. }
+            | Self::Artifact { .. }
             | Self::EventLoop { .. }
             | Self::PlanKept(_) => Level::Warn,
             Self::ProcessStartFailed { .. }
@@ -467,10 +553,12 @@ impl Notice {
             | Self::WorkflowSkipped { .. }
             | Self::WorkflowFinished { .. }
             | Self::WorkflowRepeats { .. }
+            | Self::WorkflowFeedsItself { .. }
             | Self::Message { .. }
             | Self::TemplateKeyMissing { .. } => "workflows",
             Self::ObserverFailed { .. } | Self::ObserverRecovered { .. } => "observers",
             Self::EventLoop { .. } => "events",
+            Self::Artifact { .. } => "artifacts",
             Self::StateSaveFailed { .. } | Self::StateSaveRecovered => "state",
             Self::PlanChanged(_) | Self::PlanKept(_) | Self::PlanRejected(_) | Self::PlanRestored => "config",
             Self::Slept { .. } | Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost => "engine",

@@ -1,5 +1,6 @@
 //! The validated wish of the user: every name resolved, every pattern compiled, every default filled in.
 
+pub mod artifact;
 pub mod command;
 pub mod event;
 pub mod footprint;
@@ -12,7 +13,7 @@ pub mod watch;
 pub mod words;
 pub mod workflow;
 
-use crate::names::{EventName, HookName, ProcessName, StateKey, WatchName, WorkflowName};
+use crate::names::{ArtifactName, EventName, HookName, ProcessName, StateKey, WatchName, WorkflowName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct Plan {
     pub processes: BTreeMap<ProcessName, Arc<process::ProcessPlan>>,
     /// One-shot children.
     pub hooks: BTreeMap<HookName, Arc<hook::HookPlan>>,
+    /// Builds that replace what processes serve.
+    pub artifacts: BTreeMap<ArtifactName, Arc<artifact::ArtifactPlan>>,
     /// Ordered steps.
     pub workflows: BTreeMap<WorkflowName, Arc<workflow::WorkflowPlan>>,
     /// Values that clients may post.
@@ -70,6 +73,7 @@ impl Plan {
             watches: BTreeMap::new(),
             processes: BTreeMap::new(),
             hooks: BTreeMap::new(),
+            artifacts: BTreeMap::new(),
             workflows: BTreeMap::new(),
             events: BTreeMap::new(),
             event_server: None,

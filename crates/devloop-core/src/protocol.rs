@@ -3,9 +3,9 @@
 //! It watches both directions and knows nothing of plans. The simulator runs it in every session, and the driver in
 //! debug builds, so that the simulated world and the real adapters keep the same promises.
 
-use crate::effect::{Effect, Ending, Verdict};
-use crate::fact::{Fact, LoadedPlan, ProcessFact};
-use crate::names::{Incarnation, ProcessName, RequestId, RunId, StateVersion, TaskId};
+use crate::effect::{ArtifactOrder, Effect, Ending, Verdict};
+use crate::fact::{ArtifactAnswer, Fact, LoadedPlan, ProcessFact};
+use crate::names::{ArtifactName, Generation, Incarnation, ProcessName, RequestId, RunId, StateVersion, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Answers to cancelled probes that may still be on their way; older ones are forgotten.
@@ -21,6 +21,9 @@ pub struct Protocol {
     hooks: BTreeMap<TaskId, Asked>,
     probes: BTreeSet<TaskId>,
     cancelled_probes: BTreeSet<TaskId>,
+    orders: BTreeMap<TaskId, (ArtifactName, ArtifactOrder)>,
+    /// Generations that are being built, or are whole.
+    generations: BTreeMap<(ArtifactName, Generation), Build>,
     requests: BTreeSet<RequestId>,
     save_in_flight: Option<StateVersion>,
     newest_save: StateVersion,
@@ -44,6 +47,17 @@ enum Watching {
     NotAsked,
     Asked,
     Began,
+}
+
+/// How far a generation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Build {
+    /// Its folder is there for a hook to fill.
+    Candidate,
+    /// It is to go into its place.
+    Going,
+    /// It is in its place.
+    Whole,
 }
 
 /// How hard a child was asked to end.
@@ -119,6 +133,7 @@ impl Protocol {
                     return Err(format!("probe {task} was answered, but nobody asks"));
                 }
             }
+            Fact::ArtifactAnswered { task, answer } => self.artifact_answered(*task, answer)?,
             Fact::EventPosted { request, .. } => self.post(*request)?,
             Fact::PlanLoaded(loaded) => self.plan_loaded(loaded)?,
             Fact::StateSaved(version) | Fact::StateSaveFailed(version, _) => {
@@ -145,8 +160,13 @@ impl Protocol {
             Effect::StartProcess(process, incarnation) => self.start_process(process, *incarnation)?,
             Effect::StopProcess(process, incarnation) => self.ask_process(process, *incarnation, Asked::Stop)?,
             Effect::KillProcess(process, incarnation) => self.ask_process(process, *incarnation, Asked::Kill)?,
-            Effect::StartHook { task, .. } => {
+            Effect::StartHook { task, errand, .. } => {
                 self.open_task(*task)?;
+                if let Some(candidate) = &errand.candidate
+                    && self.generations.get(candidate) != Some(&Build::Candidate)
+                {
+                    return Err(format!("hook {task} builds {candidate:?}, which has no empty folder"));
+                }
                 self.hooks.insert(*task, Asked::Nothing);
             }
             Effect::StopHook(task) => self.ask_hook(*task, Asked::Stop)?,
@@ -160,6 +180,8 @@ impl Protocol {
             Effect::AnswerRequest { request, verdict, run } => self.answer_request(*request, *verdict, *run)?,
             Effect::LoadPlan => self.load_plan()?,
             Effect::ApplyPlan(_) => self.apply_plan()?,
+            Effect::Artifact(task, artifact, order) => self.order(*task, artifact, order)?,
+            Effect::ServeArtifact(artifact, generation) => self.serve(artifact, *generation)?,
             Effect::Report(_) | Effect::BroadcastReload | Effect::Suspend => {}
             Effect::EndSession(ending) => self.end(ending)?,
         }
@@ -223,8 +245,10 @@ impl Protocol {
     }
 
     fn open_task(&self, task: TaskId) -> Result<(), String> {
-        let is_open =
-            self.hooks.contains_key(&task) || self.probes.contains(&task) || self.cancelled_probes.contains(&task);
+        let is_open = self.hooks.contains_key(&task)
+            || self.probes.contains(&task)
+            || self.cancelled_probes.contains(&task)
+            || self.orders.contains_key(&task);
         if is_open { Err(format!("task {task} is used twice")) } else { Ok(()) }
     }
 
@@ -286,6 +310,69 @@ impl Protocol {
             return Err(format!("`ApplyPlan` without a plan that came: the config file is {:?}", self.plan_file));
         }
         self.plan_file = PlanFile::Quiet;
+        Ok(())
+    }
+
+    fn order(&mut self, task: TaskId, artifact: &ArtifactName, order: &ArtifactOrder) -> Result<(), String> {
+        self.open_task(task)?;
+        let key = |generation: &Generation| (artifact.clone(), *generation);
+        match order {
+            ArtifactOrder::Find | ArtifactOrder::Prepare => {}
+            ArtifactOrder::Install(generation) => match self.generations.get_mut(&key(generation)) {
+                Some(build @ Build::Candidate) => *build = Build::Going,
+                other => return Err(format!("{artifact} {generation} is to go into its place and is {other:?}")),
+            },
+            ArtifactOrder::Remove(generations) => {
+                for generation in generations {
+                    if self.generations.get(&key(generation)).is_none_or(|build| *build == Build::Going) {
+                        return Err(format!("{artifact} {generation} is removed before it is there"));
+                    }
+                }
+            }
+        }
+        self.orders.insert(task, (artifact.clone(), order.clone()));
+        Ok(())
+    }
+
+    fn serve(&self, artifact: &ArtifactName, generation: Option<Generation>) -> Result<(), String> {
+        match generation {
+            Some(generation) if self.generations.get(&(artifact.clone(), generation)) != Some(&Build::Whole) => {
+                Err(format!("{artifact} {generation} is served and not whole"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn artifact_answered(&mut self, task: TaskId, answer: &ArtifactAnswer) -> Result<(), String> {
+        let asked = self.orders.remove(&task).ok_or_else(|| format!("file work {task} is answered and not asked"))?;
+        let (artifact, order) = asked;
+        let key = |generation: &Generation| (artifact.clone(), *generation);
+        match (&order, answer) {
+            (ArtifactOrder::Find, ArtifactAnswer::Found(found)) => {
+                self.generations.extend(found.iter().map(|generation| (key(generation), Build::Whole)));
+            }
+            (ArtifactOrder::Prepare, ArtifactAnswer::Prepared(generation)) => {
+                let newest =
+                    self.generations.keys().filter(|(other, _)| *other == artifact).map(|(_, other)| other).max();
+                if newest.is_some_and(|newest| newest >= generation) {
+                    return Err(format!("{artifact} {generation} is not newer than {newest:?}"));
+                }
+                self.generations.insert(key(generation), Build::Candidate);
+            }
+            (ArtifactOrder::Install(generation), ArtifactAnswer::Installed) => {
+                self.generations.insert(key(generation), Build::Whole);
+            }
+            (ArtifactOrder::Install(generation), ArtifactAnswer::Failed(_)) => {
+                self.generations.insert(key(generation), Build::Candidate);
+            }
+            (ArtifactOrder::Remove(generations), ArtifactAnswer::Removed) => {
+                generations.iter().for_each(|generation| {
+                    self.generations.remove(&key(generation));
+                });
+            }
+            (_, ArtifactAnswer::Failed(_)) => {}
+            _ => return Err(format!("{artifact} was asked for {order:?} and answers {answer:?}")),
+        }
         Ok(())
     }
 

@@ -67,6 +67,11 @@ impl Template {
         &self.source
     }
 
+    /// Whether it is one key and nothing else, so that it renders to exactly the value.
+    pub fn is_only(&self, key: &StateKey) -> bool {
+        matches!(&self.parts[..], [Part::Key(only)] if only == key)
+    }
+
     /// The keys that it reads.
     pub fn keys(&self) -> impl Iterator<Item = &StateKey> {
         self.parts.iter().filter_map(|part| match part {

@@ -129,6 +129,8 @@ fn obey_rarely(order: &str, next: &mut dyn FnMut() -> String) {
         "late-daemon" => late_daemon(&next(), &next(), &next()),
         "fork-on" => fork_on(&next()),
         "redirect" => redirect(&next(), &next()),
+        "build-artifact" => build_artifact(next().parse().unwrap()),
+        "serve-artifact" => serve_artifact(&next(), &next()),
         // What it is called in a list of processes.
         "role" => drop(next()),
         "grow" => chorus::grow(next().parse().unwrap(), next().parse().unwrap()),
@@ -216,6 +218,44 @@ fn redirect(address: &str, away: &str) {
             None => write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"),
         };
     }
+}
+
+/// Fills the candidate with files that all hold its generation.
+fn build_artifact(count: usize) {
+    let [folder, generation] =
+        ["CANDIDATE", "GENERATION"].map(|name| std::env::var(format!("DEVLOOP_ARTIFACT_{name}")));
+    let (folder, generation) = (folder.unwrap(), generation.unwrap());
+    for number in 0..count {
+        std::fs::write(format!("{folder}/{number}"), &generation).unwrap();
+    }
+}
+
+/// Serves the folder of the artifact `site`: `/generation` is what its first file holds (or what the file `lie` holds,
+/// where there is one), `/all` what all of them hold, read one after the other.
+fn serve_artifact(address: &str, lie: &str) {
+    let folder = std::env::var("DEVLOOP_ARTIFACT_SITE_DIR").unwrap_or_default();
+    let listener = TcpListener::bind(address).unwrap_or_else(|error| panic!("cannot listen on {address}: {error}"));
+    let (folder, lie) = (std::sync::Arc::new(folder), std::sync::Arc::new(lie.to_owned()));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, folder, lie) = (stream.unwrap(), folder.clone(), lie.clone());
+            thread::spawn(move || {
+                let request = head_of(&mut stream);
+                let body = if request.starts_with("GET /all ") {
+                    let read = |number: usize| std::fs::read_to_string(format!("{folder}/{number}"));
+                    let count = std::fs::read_dir(&*folder).map_or(0, Iterator::count);
+                    let all: Vec<String> = (0..count).map(|n| read(n).unwrap_or_else(|_| "gone".to_owned())).collect();
+                    all.join(" ")
+                } else {
+                    let honest = || std::fs::read_to_string(format!("{folder}/0")).unwrap_or_default();
+                    std::fs::read_to_string(&*lie).unwrap_or_else(|_| honest())
+                };
+                let length = body.len();
+                let _ =
+                    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+            });
+        }
+    });
 }
 
 /// Whoever waits for the file finds it whole.

@@ -80,6 +80,8 @@ pub(crate) struct Usage {
     pub(crate) descriptors: usize,
     pub(crate) threads: u64,
     pub(crate) resident_kib: u64,
+    /// Of it what is no file: pages of the program itself come in as they are needed, and are no growth.
+    pub(crate) own_kib: u64,
     /// Processor time so far, in ticks of 10 ms.
     pub(crate) ticks: u64,
 }
@@ -96,6 +98,7 @@ pub(crate) fn usage(pid: u32) -> Option<Usage> {
         descriptors: std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count(),
         threads: field("Threads:")?,
         resident_kib: field("VmRSS:")?,
+        own_kib: field("RssAnon:")?,
         ticks: fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?,
     })
 }

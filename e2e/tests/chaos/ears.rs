@@ -55,7 +55,11 @@ impl Ears {
             let mut reader = BufReader::with_capacity(64 * 1024, Patient(stream, Arc::clone(&ears.is_stalled)));
             let mut line = Vec::new();
             while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
-                ears.heard().hear(&String::from_utf8_lossy(&line));
+                let text = String::from_utf8_lossy(&line);
+                // A stream that ends in the middle of a line was killed, or nobody read it.
+                if text.ends_with('\n') || !text.contains(NUMBERED) {
+                    ears.heard().hear(&text);
+                }
                 line.clear();
             }
         })

@@ -17,6 +17,7 @@ mod world;
 use dice::Dice;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use world::{Outcome, World};
 
@@ -30,11 +31,13 @@ fn t3_a_session_survives_whatever_is_done_to_it() {
     let time = Duration::from_secs(number("CHAOS_SECONDS").unwrap_or(SECONDS));
     eprintln!("CHAOS_SEED={seed}, for {} s", time.as_secs());
     let mut world = World::new(e2e::Project::new(e2e::programs!()));
-    let result = suffer(&mut world, &mut Dice::new(seed), time);
+    // Also a fault that cannot be thrown is told with all that came before.
+    let suffers = AssertUnwindSafe(|| suffer(&mut world, &mut Dice::new(seed), time));
+    let result = catch_unwind(suffers).unwrap_or_else(|_| Err("the driver itself has failed, see above".to_owned()));
     world.load.end();
     world.ears.stall(false);
     if let Err(words) = result {
-        panic!("{words}\n{}", story(&world, seed));
+        panic!("{words}\n{}\n{}", story(&world, seed), figures(&world, seed));
     }
     eprintln!("{}", figures(&world, seed));
     assert!(world.figures.rests > 0);

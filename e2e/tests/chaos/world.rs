@@ -59,7 +59,9 @@ pub(crate) struct Running {
     pub(crate) posts_before: (u64, u64, u64),
     /// Its own files were taken away since the last rest: the audit log is not to be compared.
     pub(crate) has_lost_files: bool,
-    /// Resident memory at each rest, by seconds since it began.
+    /// A hook was killed since the last rest: what its run was told is not written down.
+    pub(crate) has_lost_records: bool,
+    /// Its own memory in KiB at each rest, by seconds since it began.
     pub(crate) memory: Vec<(f64, u64)>,
     /// Runs that were recorded before the faults since the last rest, and the trees of then.
     pub(crate) runs_before: usize,
@@ -202,6 +204,7 @@ impl World {
             first: None,
             posts_before: self.posts(),
             has_lost_files: false,
+            has_lost_records: false,
             memory: Vec::new(),
             runs_before: self.runs().len(),
             trees_before: self.trees(),

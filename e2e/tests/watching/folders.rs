@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 
 // promise: watch.change.3
 #[test]
-fn a_file_that_appears_together_with_its_new_nested_folder_is_seen() {
+fn w4_a_file_that_appears_together_with_its_new_nested_folder_is_seen() {
     let project = recording_src("debounce_ms = 20");
     let mut session = project.run_watching();
     for number in 0..30 {
@@ -24,7 +24,7 @@ fn a_file_that_appears_together_with_its_new_nested_folder_is_seen() {
 
 // promise: watch.pattern.2
 #[test]
-fn a_watched_folder_may_be_made_later_and_deep() {
+fn w4_a_watched_folder_may_be_made_later_and_deep() {
     let project = Project::new(programs!());
     project.record(&["src"], "debounce_ms = 0\n[watch.src]\npaths = [\"a/b/src/\", \"made/later.txt\"]\n");
     let mut session = project.run_watching();
@@ -38,7 +38,7 @@ fn a_watched_folder_may_be_made_later_and_deep() {
 
 // promise: watch.change.4
 #[test]
-fn a_folder_that_is_deleted_and_made_again_is_still_watched() {
+fn w3_a_folder_that_is_deleted_and_made_again_is_still_watched() {
     let project = recording_src("debounce_ms = 0");
     let mut session = project.run_watching();
     for round in 0..20 {
@@ -55,7 +55,7 @@ fn a_folder_that_is_deleted_and_made_again_is_still_watched() {
 }
 
 #[test]
-fn a_folder_that_is_moved_away_and_back_is_still_watched() {
+fn w3_a_folder_that_is_moved_away_and_back_is_still_watched() {
     let project = recording_src("debounce_ms = 0");
     let mut session = project.run_watching();
     for round in 0..10 {
@@ -132,7 +132,7 @@ fn a_root_that_is_removed_and_made_again_is_told_and_watched() {
 }
 
 #[test]
-fn a_root_that_is_moved_away_and_back_is_told_and_watched() {
+fn w3_a_root_that_is_moved_away_and_back_is_told_and_watched() {
     let project = Project::new(programs!());
     project.file("tree/src/file", "old");
     project.record(&["src"], "root = \"tree\"\ndebounce_ms = 20\n[watch.src]\npaths = [\"src/\"]\n");

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bursts;
+mod faults;
 mod floods;
 mod folders;
 mod left_out;
@@ -9,6 +10,8 @@ mod live;
 mod names;
 mod patterns;
 mod saves;
+mod storms;
+mod unreadable;
 
 use e2e::recording::Run;
 use e2e::{Project, programs};

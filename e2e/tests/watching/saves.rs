@@ -8,9 +8,9 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 
 /// Saves `new` into a file that exists.
-type Save = fn(&Path, &str);
+pub(crate) type Save = fn(&Path, &str);
 
-const SAVES: &[(&str, Save)] = &[
+pub(crate) const SAVES: &[(&str, Save)] = &[
     ("truncating and writing", |file, new| fs::write(file, new).unwrap()),
     ("writing in two parts", |file, new| {
         let mut open = File::create(file).unwrap();
@@ -41,7 +41,7 @@ const SAVES: &[(&str, Save)] = &[
         fs::write(file, new).unwrap();
     }),
     ("a hard link swap", |file, new| {
-        let (new_one, old_one) = (file.with_file_name("new"), file.with_file_name("old"));
+        let (new_one, old_one) = (file.with_file_name("file.new"), file.with_file_name("file.old"));
         fs::write(&new_one, new).unwrap();
         fs::hard_link(file, &old_one).unwrap();
         fs::remove_file(file).unwrap();
@@ -76,6 +76,13 @@ const SAVES: &[(&str, Save)] = &[
         let (here, follow) = (rustix::fs::CWD, rustix::fs::AtFlags::SYMLINK_FOLLOW);
         rustix::fs::linkat(here, &unnamed, here, file, follow).unwrap();
     }),
+    ("chunks, each of them closed later", |file, new| {
+        let mut open = File::create(file).unwrap();
+        for byte in new.bytes() {
+            open.write_all(&[byte]).unwrap();
+        }
+        open.sync_all().unwrap();
+    }),
     ("writing over it in place", |file, new| {
         let mut open = OpenOptions::new().write(true).open(file).unwrap();
         open.rewind().unwrap();
@@ -108,7 +115,7 @@ fn check_saves(project: &Project, saves: &[(&str, Save)]) {
 
 // promise: watch.change.5
 #[test]
-fn every_kind_of_save_gives_one_or_two_runs_and_the_last_sees_the_final_bytes() {
+fn w5_every_kind_of_save_gives_one_or_two_runs_and_the_last_sees_the_final_bytes() {
     check_saves(&recording_src("debounce_ms = 60"), SAVES);
 }
 
@@ -120,7 +127,7 @@ fn the_polling_watcher_sees_the_same_saves() {
 }
 
 #[test]
-fn the_polling_watcher_sees_new_bytes_of_the_same_length_and_time() {
+fn w10_the_polling_watcher_sees_new_bytes_of_the_same_length_and_time() {
     let project = recording_src("[watcher]\nkind = \"poll\"\npoll_interval_ms = 20");
     let mut session = project.run_watching();
     let file = project.path("src/file");
@@ -134,7 +141,7 @@ fn the_polling_watcher_sees_new_bytes_of_the_same_length_and_time() {
 }
 
 #[test]
-fn bytes_that_come_through_a_mapping_are_seen_when_the_file_is_closed() {
+fn w5_bytes_that_come_through_a_mapping_are_seen_when_the_file_is_closed() {
     let project = recording_src("");
     let mut session = project.run_watching();
     // A tool that maps its file sets its length first, and its close is what tells.

@@ -56,7 +56,11 @@ fn outer(name: &str) -> String {
 }
 
 fn errand(files: &[&str]) -> Errand {
-    Errand { workflow: "css".into(), changed_files: files.iter().map(|&file| Arc::from(file)).collect() }
+    Errand {
+        workflow: "css".into(),
+        changed_files: files.iter().map(|&file| Arc::from(file)).collect(),
+        candidate: None,
+    }
 }
 
 fn get<'a>(resolved: &'a Resolved, name: &str) -> Option<&'a str> {

@@ -1,7 +1,7 @@
 //! What others ask of the reader thread, and how they wake it from its `poll`.
 
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
 
@@ -24,6 +24,8 @@ pub(super) enum Command {
 #[derive(Default)]
 struct State {
     commands: Vec<Command>,
+    /// Nobody is woken for what comes: more is about to.
+    held: bool,
     closed: bool,
 }
 
@@ -44,16 +46,35 @@ pub(super) fn open() -> io::Result<(Arc<Inbox>, PipeReader)> {
 impl Inbox {
     /// Puts the wish behind the others. After the end it is dropped, and with it whoever waits for its answer is told.
     pub(super) fn send(&self, command: Command) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         if state.closed {
             return;
         }
-        let was_empty = state.commands.is_empty();
+        let wakes = state.commands.is_empty() && !state.held;
         state.commands.push(command);
         drop(state);
-        if was_empty {
+        if wakes {
             self.wake();
         }
+    }
+
+    /// Lets wishes gather until [`Self::release`].
+    pub(super) fn hold(&self) {
+        self.lock().held = true;
+    }
+
+    /// Wakes the reader for what has gathered.
+    pub(super) fn release(&self) {
+        let mut state = self.lock();
+        let wakes = std::mem::take(&mut state.held) && !state.commands.is_empty();
+        drop(state);
+        if wakes {
+            self.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the reader look around. A full pipe means that it will anyway.
@@ -63,13 +84,13 @@ impl Inbox {
 
     /// Ends the reader.
     pub(super) fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.lock().closed = true;
         self.wake();
     }
 
     /// All wishes since the last time; nothing when the inbox is closed.
     pub(super) fn take(&self) -> Option<Vec<Command>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         let commands = std::mem::take(&mut state.commands);
         (!state.closed).then_some(commands)
     }

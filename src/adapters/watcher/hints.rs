@@ -3,9 +3,10 @@
 //! Hints are not trusted for more than a place: the system merges events, tells them late, and tells modes too.
 
 use super::batch::Batch;
+use super::paths::name_of;
 use super::stamps::Status;
 use super::targets::Cover;
-use super::tree::{Eyes, Look, Relative, Seen, Tree, name_of};
+use super::tree::{Eyes, Look, Relative, Seen, Tree};
 use devloop_core::fact::TouchKind;
 use std::io;
 use std::path::Path;

@@ -26,6 +26,8 @@ const ROUND_MAX: usize = 20_000;
 pub(super) struct Event {
     pub(super) watch: i32,
     pub(super) what: ReadFlags,
+    /// The same for both events of a rename (inotify(7)).
+    pub(super) cookie: u32,
     name_at: usize,
     name_length: usize,
 }
@@ -118,8 +120,8 @@ impl Inotify {
                     let name = event.file_name().map_or(&b""[..], |name| name.to_bytes());
                     let name_at = into.names.len();
                     into.names.extend_from_slice(name);
-                    let (watch, what, name_length) = (event.wd(), event.events(), name.len());
-                    into.events.push(Event { watch, what, name_at, name_length });
+                    let (watch, what, cookie) = (event.wd(), event.events(), event.cookie());
+                    into.events.push(Event { watch, what, cookie, name_at, name_length: name.len() });
                 }
                 Err(Errno::INTR) => {}
                 Err(_) => return true,
@@ -180,6 +182,16 @@ pub(super) fn limit_trouble(at: &Path, setting: &'static str, interval: Duration
     WatcherTrouble::WatchLimit { folder: at.to_owned(), setting, limit, interval }
 }
 
+/// The trouble of a system that gives no queue, by its words (`inotify_init(2)`): either too many programs have one, or
+/// this one has too many files open.
+pub(super) fn queue_trouble(root: &Path, error: &io::Error, interval: Duration) -> WatcherTrouble {
+    let has_files = std::fs::File::open("/dev/null").is_ok();
+    if error.raw_os_error() == Some(Errno::MFILE.raw_os_error()) && has_files {
+        return limit_trouble(root, "fs.inotify.max_user_instances", interval);
+    }
+    WatcherTrouble::Deaf { root: root.to_owned(), error: error.to_string(), interval }
+}
+
 impl Eyes for Inotify {
     fn watch(&mut self, at: &Path, path: &Relative, cover: Cover, follow: bool) -> io::Result<Seen> {
         let polled = self.is_silent(at);
@@ -230,13 +242,15 @@ fn mask(cover: Cover, follow: bool) -> WatchFlags {
         | WatchFlags::MOVED_FROM
         | WatchFlags::MOVED_TO
         | WatchFlags::DELETE_SELF
+        // Also a folder that becomes readable.
+        | WatchFlags::ATTRIB
         | WatchFlags::MOVE_SELF
         | WatchFlags::ONLYDIR
         | WatchFlags::EXCL_UNLINK
         // Two paths may lead to one folder: the later must not narrow what the earlier asked.
         | WatchFlags::MASK_ADD;
     if cover != Cover::Way {
-        mask |= WatchFlags::MODIFY | WatchFlags::ATTRIB;
+        mask |= WatchFlags::MODIFY;
     }
     if !follow {
         mask |= WatchFlags::DONT_FOLLOW;

@@ -90,4 +90,37 @@ mod tests {
         assert_eq!(silent_in(TABLE, Path::new("/srv/p")), expected);
         assert_eq!(silent_in(TABLE, Path::new("/srv/other")), []);
     }
+
+    #[test]
+    fn shared_folders_of_containers_virtual_machines_and_windows_are_silent_and_local_ones_are_not() {
+        let kinds = [
+            ("9p", true),
+            ("drvfs", true),
+            ("virtiofs", true),
+            ("fuse.grpcfuse", true),
+            ("fuse", true),
+            ("cifs", true),
+            ("smb3", true),
+            ("nfs", true),
+            ("vboxsf", true),
+            ("prl_fs", true),
+            ("fuse.vmhgfs-fuse", true),
+            ("ext4", false),
+            ("btrfs", false),
+            ("xfs", false),
+            ("tmpfs", false),
+            ("overlay", false),
+            ("zfs", false),
+        ];
+        for (kind, is_silent) in kinds {
+            let table = format!("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:9 / /work rw,relatime - {kind} share rw\n");
+            assert_eq!(silent_in(table.as_bytes(), Path::new("/work/site")).len(), usize::from(is_silent), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_mount_that_was_made_last_on_a_point_is_the_one_that_counts() {
+        let table = b"2 1 0:9 / /work rw - nfs share rw\n3 1 0:9 / /work rw - ext4 disk rw\n";
+        assert_eq!(silent_in(table, Path::new("/work")), []);
+    }
 }

@@ -1,18 +1,21 @@
-//! The thread on Linux: waits for inotify, turns its events into touches, compares where events are missing.
+//! What the thread on Linux does: waits for inotify, turns its events into touches, compares where events are missing.
 //!
 //! What an event means is decided here:
 //! - `IN_MODIFY` and the creation of a file say that someone writes; `IN_CLOSE_WRITE` after either says it is whole.
 //! - `IN_CLOSE_WRITE` alone (opened for writing, nothing written, or written through a mapping) and `IN_ATTRIB`
 //!   (`touch`, but also `chmod`) count only if mtime, size or inode differ from what was last seen.
+//! - A name that goes may be half of a save (`unlink` and create, a backup), and so may a temporary one that comes.
 //! - A name that appears for a file that nobody will close (a hard link, `linkat` of an `O_TMPFILE`) is whole when it
 //!   has more than one link, or content that nobody goes on writing for [`LINKED_WAIT`]; a symlink is whole at once.
 
 use super::batch::Batch;
-use super::inotify::{self, Event, Events, Inotify};
+use super::inotify::{Event, Events, Inotify};
+use super::paths::{join, name_of};
+use super::polling::Poller;
 use super::stamps::{Stamp, Status, wall_clock};
 use super::targets::is_below;
-use super::tree::{Look, Relative, Tree, join, name_of};
-use super::{Ears, Heard, Post, WatcherTrouble, polling, wants_last_look};
+use super::tree::{Look, Relative, Tree};
+use super::{Ears, Heard, Post, WatcherTrouble, farewell, polling};
 use devloop_core::fact::TouchKind;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::ReadFlags;
@@ -49,30 +52,7 @@ const STAMP_FOLDERS: usize = 64;
 const STAMP_DELAY: Duration = Duration::from_secs(5);
 
 /// File systems stamp changes with a clock that may be this far behind, in nanoseconds.
-const CLOCK_LAG: i128 = 20_000_000;
-
-/// Runs until the other end of `ended` is closed.
-pub(super) fn run(post: Post, ended: &PipeReader) {
-    run_with(post, ended, usize::MAX);
-}
-
-/// The same, with at most that many watches.
-pub(super) fn run_with(post: Post, ended: &PipeReader, watches_max: usize) {
-    let interval = post.plan.watcher.poll_interval;
-    let Ok(eyes) = Inotify::new(&post.root, interval, watches_max) else {
-        let trouble = inotify::limit_trouble(&post.root, "fs.inotify.max_user_instances", interval);
-        (post.heard)(Heard::Trouble(trouble));
-        return polling::run(post, ended);
-    };
-    let mut native = Native::new(post, eyes);
-    native.begin();
-    while native.wait(ended) {
-        native.turn();
-    }
-    if wants_last_look(ended) {
-        native.last_look();
-    }
-}
+pub(super) const CLOCK_LAG: i128 = 20_000_000;
 
 pub(super) struct Native {
     tree: Tree,
@@ -87,6 +67,8 @@ pub(super) struct Native {
     written: HashSet<Vec<u8>>,
     /// New files of which nobody knows whether they are written or linked, and when to decide.
     linked: HashMap<Vec<u8>, Instant>,
+    /// A name that was moved away, with the cookie by which the system tells where it went.
+    moving: Option<(u32, Vec<u8>)>,
     /// Turns in a row with hardly a pause between them, and when the last one ended.
     burst: (u32, Instant),
     /// Files whose stamps are older than what has been said about them.
@@ -114,16 +96,32 @@ struct Lost {
 
 impl Native {
     pub(super) fn new(post: Post, eyes: Inotify) -> Self {
+        Self::of(Poller::new(post), eyes)
+    }
+
+    /// Goes on where comparing at intervals ends.
+    pub(super) fn resume(poller: Poller, eyes: Inotify, since: i128) -> Self {
+        let mut native = Self::of(poller, eyes);
+        native.eyes.watch_above(native.tree.root());
+        native.known_until = since;
+        native.compare();
+        native.send();
+        native
+    }
+
+    fn of(poller: Poller, eyes: Inotify) -> Self {
+        let Poller { tree, batch, heard, named_root, interval, .. } = poller;
         Self {
-            tree: Tree::new(&post.plan, post.root, post.own.clone()),
+            tree,
             eyes,
-            batch: Batch::new(&post.plan, post.own),
-            heard: post.heard,
-            interval: post.plan.watcher.poll_interval,
-            named_root: post.plan.root.clone(),
+            batch,
+            heard,
+            interval,
+            named_root,
             events: Events::default(),
             written: HashSet::new(),
             linked: HashMap::new(),
+            moving: None,
             burst: (0, Instant::now()),
             stale: HashSet::new(),
             known_until: 0,
@@ -147,7 +145,7 @@ impl Native {
     }
 
     /// Waits for something to do. False: the watcher is dropped.
-    fn wait(&mut self, ended: &PipeReader) -> bool {
+    pub(super) fn wait(&mut self, ended: &PipeReader) -> bool {
         let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
         let timeout = timeout.and_then(|span| Timespec::try_from(span).ok());
         let queue = self.eyes.queue();
@@ -168,6 +166,11 @@ impl Native {
         [linked, root, polled, self.stamp_at].into_iter().flatten().min()
     }
 
+    /// The watches end with the program, and nobody waits for that.
+    pub(super) fn part(&self) {
+        farewell::close_later(self.eyes.queue());
+    }
+
     /// Hears all that waits, says it, and looks at what is due.
     pub(super) fn turn(&mut self) {
         self.hear();
@@ -176,7 +179,7 @@ impl Native {
     }
 
     /// Says all that changed until now, also what would be looked at later.
-    fn last_look(&mut self) {
+    pub(super) fn last_look(&mut self) {
         let now = Instant::now();
         self.linked.values_mut().for_each(|at| *at = now);
         self.poll_at = now;
@@ -286,7 +289,7 @@ impl Native {
                 if what.contains(ReadFlags::ISDIR) {
                     self.folder_heard(what, &path);
                 } else {
-                    self.file_heard(what, path);
+                    self.file_heard(event, path);
                 }
             }
         }
@@ -328,7 +331,8 @@ impl Native {
         }
     }
 
-    fn file_heard(&mut self, what: ReadFlags, path: Vec<u8>) {
+    fn file_heard(&mut self, event: Event, path: Vec<u8>) {
+        let what = event.what;
         let is_gone = what.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
         let is_whole = what.intersects(ReadFlags::CLOSE_WRITE | ReadFlags::MOVED_TO);
         if name_of(&path) == b".gitignore" && (is_gone || is_whole) {
@@ -351,9 +355,12 @@ impl Native {
             self.written.remove(&path);
             self.stale.remove(&path);
             self.tree.forget(&path);
-            self.batch.touch(&path, TouchKind::Settled);
+            let is_temporary = self.tree.is_temporary(&path, false);
+            self.batch.touch(&path, if is_temporary { TouchKind::Spent } else { TouchKind::Half });
+            self.moving = Some((event.cookie, path)).filter(|_| what.contains(ReadFlags::MOVED_FROM) && !is_temporary);
         } else if what.contains(ReadFlags::MOVED_TO) {
             self.written.remove(&path);
+            self.arrived(event.cookie, &path);
             self.settled(path);
         } else if what.contains(ReadFlags::CLOSE_WRITE) {
             if self.written.remove(&path) || self.differs(&path) {
@@ -372,8 +379,18 @@ impl Native {
         }
     }
 
+    /// A name came by a rename. If it is to stay, the old name will not come back: it made no way for a backup.
+    fn arrived(&mut self, cookie: u32, path: &[u8]) {
+        if let Some((_, from)) = self.moving.take().filter(|(moved, _)| *moved == cookie)
+            && !self.tree.is_temporary(path, true)
+        {
+            self.batch.touch(&from, TouchKind::Settled);
+        }
+    }
+
     fn settled(&mut self, path: Vec<u8>) {
-        if self.batch.touch(&path, TouchKind::Settled) {
+        let kind = if self.tree.is_temporary(&path, true) { TouchKind::Half } else { TouchKind::Settled };
+        if self.batch.touch(&path, kind) {
             self.stale.insert(path);
         }
     }

@@ -6,10 +6,10 @@
 use super::batch::Batch;
 use super::targets::Cover;
 use super::tree::{Eyes, Look, Relative, Seen, Tree};
-use super::{Heard, Post, WatcherTrouble, wants_last_look};
+use super::{Ears, Heard, Post, WatcherTrouble, wants_last_look};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, PipeReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Nobody tells anything: every folder is compared.
@@ -23,49 +23,75 @@ impl Eyes for Closed {
     fn unwatch(&mut self, _: i32, _: &[u8]) {}
 }
 
-/// Runs until the other end of `ended` is closed.
-pub(super) fn run(post: Post, ended: &PipeReader) {
-    let named_root = post.plan.root.clone();
-    let mut tree = Tree::new(&post.plan, post.root, post.own.clone());
-    let mut batch = Batch::new(&post.plan, post.own);
-    let mut is_gone = false;
-    tree.survey(&mut Closed, b"", Look::First, &mut batch);
-    tell(&mut tree, &post.heard);
-    (post.heard)(Heard::Began);
-    loop {
-        let is_last = !is_quiet(ended, post.plan.watcher.poll_interval);
-        if is_last && !wants_last_look(ended) {
-            return;
+/// Compares everything, again and again.
+pub(super) struct Poller {
+    pub(super) tree: Tree,
+    pub(super) batch: Batch,
+    pub(super) heard: Ears,
+    /// Root as the plan names it, perhaps through symlinks.
+    pub(super) named_root: PathBuf,
+    pub(super) interval: Duration,
+    pub(super) is_gone: bool,
+}
+
+impl Poller {
+    /// Has looked at nothing yet.
+    pub(super) fn new(post: Post) -> Self {
+        Self {
+            tree: Tree::new(&post.plan, post.root, post.own.clone()),
+            batch: Batch::new(&post.plan, post.own),
+            heard: post.heard,
+            named_root: post.plan.root.clone(),
+            interval: post.plan.watcher.poll_interval,
+            is_gone: false,
         }
+    }
+
+    /// Looks at everything for the first time.
+    pub(super) fn begin(post: Post) -> Self {
+        let mut poller = Self::new(post);
+        poller.tree.survey(&mut Closed, b"", Look::First, &mut poller.batch);
+        poller.tell();
+        (poller.heard)(Heard::Began);
+        poller
+    }
+
+    /// Compares once.
+    pub(super) fn round(&mut self) {
         // A root that is away changes nothing; what is different when it is back counts then.
-        if tree.root().is_dir() == is_gone {
-            is_gone = !is_gone;
-            let root = named_root.clone();
+        if self.tree.root().is_dir() == self.is_gone {
+            self.is_gone = !self.is_gone;
+            let root = self.named_root.clone();
             let gone = WatcherTrouble::RootGone { root: root.clone() };
-            let trouble = if is_gone { gone } else { WatcherTrouble::RootBack { root } };
-            (post.heard)(Heard::Trouble(trouble));
+            let trouble = if self.is_gone { gone } else { WatcherTrouble::RootBack { root } };
+            (self.heard)(Heard::Trouble(trouble));
         }
-        if is_gone && is_last {
+        if self.is_gone {
             return;
         }
-        if is_gone {
-            continue;
-        }
-        tree.survey(&mut Closed, b"", Look::Poll, &mut batch);
-        let touches = batch.take();
+        self.tree.survey(&mut Closed, b"", Look::Poll, &mut self.batch);
+        let touches = self.batch.take();
         if !touches.is_empty() {
-            (post.heard)(Heard::Touched(touches));
+            (self.heard)(Heard::Touched(touches));
         }
-        tell(&mut tree, &post.heard);
-        if is_last {
-            return;
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        for trouble in self.tree.troubles() {
+            (self.heard)(Heard::Trouble(trouble));
         }
     }
 }
 
-fn tell(tree: &mut Tree, heard: &super::Ears) {
-    for trouble in tree.troubles() {
-        heard(Heard::Trouble(trouble));
+/// Runs until the other end of `ended` is closed.
+pub(super) fn run(post: Post, ended: &PipeReader) {
+    let mut poller = Poller::begin(post);
+    while is_quiet(ended, poller.interval) {
+        poller.round();
+    }
+    if wants_last_look(ended) {
+        poller.round();
     }
 }
 

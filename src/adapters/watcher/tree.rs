@@ -7,8 +7,10 @@ use super::batch::Batch;
 use super::ignores::{self, Rules};
 use super::listing::{Kind, Listing};
 use super::own;
+use super::paths::{join, join_into, name_of, parent_of};
 use super::stamps::{Contents, Files, Stamp, Status};
 use super::targets::{Cover, Targets};
+use super::temporary::is_temporary;
 use devloop_core::fact::TouchKind;
 use devloop_core::plan::Plan;
 use std::collections::{BTreeMap, HashSet};
@@ -83,6 +85,13 @@ struct Meeting<'a> {
     look: Look,
     polled: bool,
     listing: &'a Listing,
+}
+
+/// Whether an error says that the system is short of something, and nothing about the folder.
+fn is_shortage(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    error.raw_os_error().is_some_and(|error| shortages.iter().any(|shortage| shortage.raw_os_error() == error))
 }
 
 /// All watched folders.
@@ -203,6 +212,13 @@ impl Tree {
         self.folders.get(parent_of(path))?.files.get(name_of(path))
     }
 
+    /// Whether a name that appears or goes is one that programs use while they save. One that was there before is not.
+    pub(super) fn is_temporary(&self, path: &[u8], is_new: bool) -> bool {
+        let files = self.folders.get(parent_of(path)).map(|folder| &folder.files);
+        let name = name_of(path);
+        is_temporary(name, files) && !(is_new && files.is_some_and(|files| files.get(name).is_some()))
+    }
+
     /// Looks at a file and remembers it. One that is gone was there a moment ago: whoever took it away is heard later,
     /// perhaps only by the folder that it was in, and it must be known then.
     pub(super) fn restamp(&mut self, path: &[u8]) {
@@ -291,7 +307,7 @@ impl Tree {
             Ok(seen) => seen,
             Err(error) => {
                 self.listing = listing;
-                return self.refused(at, &error);
+                return if is_shortage(&error) { self.put_off(visit, &error) } else { self.refused(at, &error) };
             }
         };
         let known = self.folders.remove(&visit.path);
@@ -396,6 +412,24 @@ impl Tree {
         Some((stamp, is_changed))
     }
 
+    /// A folder cannot be met for now. What is known of it and of all below stays, and it is looked at again.
+    fn put_off(&mut self, visit: Visit, error: &io::Error) {
+        let at = self.at(&visit.path);
+        for path in self.below(&visit.path) {
+            if let Some(folder) = self.folders.get_mut(&path) {
+                folder.pass = self.pass;
+            }
+        }
+        let Visit { path, cover, open, rules, .. } = visit;
+        let (files, pass) = (Files::default(), self.pass);
+        let nothing = Folder { watch: None, polled: true, cover, open, rules, files, pass };
+        self.folders.entry(path).or_insert(nothing).polled = true;
+        self.has_polled = true;
+        if self.unreadable.insert(at.clone()) {
+            self.troubles.push(WatcherTrouble::PutOff { path: at, error: error.to_string() });
+        }
+    }
+
     /// A folder cannot be met. One that has just gone, or was never one, is no trouble.
     fn refused(&mut self, at: PathBuf, error: &io::Error) {
         let is_loop = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
@@ -439,30 +473,4 @@ impl Tree {
         let itself = self.folders.get_key_value(start).map(|(path, _)| Arc::clone(path));
         itself.into_iter().chain(self.folders.range::<[u8], _>(range).map(|(path, _)| Arc::clone(path))).collect()
     }
-}
-
-/// The folder of a path.
-pub(super) fn parent_of(path: &[u8]) -> &[u8] {
-    path.iter().rposition(|&byte| byte == b'/').map_or(b"", |at| &path[..at])
-}
-
-/// The last part of a path.
-pub(super) fn name_of(path: &[u8]) -> &[u8] {
-    path.iter().rposition(|&byte| byte == b'/').map_or(path, |at| &path[at + 1..])
-}
-
-/// A name in a folder.
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut whole = Vec::with_capacity(folder.len() + 1 + name.len());
-    join_into(&mut whole, folder, name);
-    whole
-}
-
-fn join_into(whole: &mut Vec<u8>, folder: &[u8], name: &[u8]) {
-    whole.clear();
-    whole.extend_from_slice(folder);
-    if !folder.is_empty() {
-        whole.push(b'/');
-    }
-    whole.extend_from_slice(name);
 }

@@ -3,11 +3,11 @@
 use super::Lowering;
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Edge, Link};
-use crate::keys::{self, ACTIONS};
+use crate::keys::ACTIONS;
 use crate::reader::{Item, Reader};
 use crate::resolve::Sort;
-use crate::words::{self, quoted};
-use devloop_core::names::{HookName, ProcessName, WorkflowName};
+use crate::words::quoted;
+use devloop_core::names::{ArtifactName, HookName, ProcessName, WorkflowName};
 use devloop_core::plan::workflow::{MessageStyle, OnBusy, Step, WorkflowPlan};
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ const POLICIES: [(&str, OnBusy); 3] = [("queue", OnBusy::Queue), ("restart", OnB
 const STYLES: [(&str, MessageStyle); 2] = [("plain", MessageStyle::Plain), ("boxed", MessageStyle::Boxed)];
 
 /// The actions with the tables of their keys.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 12] = [
     ("start_process", "step.start_process"),
     ("stop_process", "step.stop_process"),
     ("restart_process", "step.restart_process"),
@@ -29,6 +29,7 @@ const TABLES: [(&str, &str); 11] = [
     ("write_state", "step.write_state"),
     ("log", "step.log"),
     ("notify_reload", "step.notify_reload"),
+    ("publish_artifact", "step.publish_artifact"),
     ("parallel", "step.parallel"),
 ];
 
@@ -65,14 +66,6 @@ impl<'a> Lowering<'a> {
 
     fn step(&self, workflow: &'a str, item: &Item<'a>, depth: usize) -> Option<Step> {
         let mut reader = Reader::of(self.bag, item, "step")?;
-        let written = item.value.as_table().and_then(|table| table.get("action")).map(toml::Spanned::get_ref);
-        if let Some(action) = written.and_then(|action| action.as_str())
-            && keys::is_later(&["action"], action)
-        {
-            let span = reader.value_place("action").unwrap_or_else(|| reader.span());
-            self.bag.add(words::later(span, &format!("the step `{action}`")));
-            return None;
-        }
         debug_assert!(ACTIONS.iter().eq(TABLES.iter().map(|(action, _)| action)));
         let Some(table) = reader.choice("action", &TABLES) else {
             reader.finish_unsure(TABLES.map(|(_, table)| table));
@@ -97,6 +90,10 @@ impl<'a> Lowering<'a> {
                 message.zip(style).map(|(message, style)| Step::Log { message, style })
             }
             "step.notify_reload" => Some(Step::NotifyReload),
+            "step.publish_artifact" => {
+                let artifact = reader.text("artifact").and_then(|artifact| self.resolve(Sort::Artifact, &artifact));
+                artifact.map(|artifact| Step::PublishArtifact(ArtifactName::from(artifact)))
+            }
             "step.parallel" => self.parallel(workflow, &mut reader, depth + 1),
             _ => self.process_step(table, &mut reader),
         };

@@ -57,7 +57,7 @@ fn accepted_configs_give_a_plan() {
     check("accepts", true);
 }
 
-// promise: event.check.1, event.check.2
+// promise: event.check.1, event.check.2, artifact.check.1
 #[test]
 fn rejected_configs_say_what_is_wrong_and_where() {
     check("rejects", false);

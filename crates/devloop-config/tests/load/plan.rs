@@ -199,11 +199,20 @@ fn steps_keep_their_order() {
             "run_workflow",
             "sleep_ms",
             "notify_reload",
+            "publish_artifact",
             "parallel"
         ]
     );
     assert_eq!(workflow.steps[8], Step::Sleep(millis(50)));
     assert_eq!((workflow.on_busy, workflow.triggers[0].as_str()), (OnBusy::Restart, "after"));
+}
+
+#[test]
+fn an_artifact_names_its_hook_and_its_consumers() {
+    let plan = plan(EVERY_KEY);
+    let pages = &plan.artifacts["pages"];
+    let consumers: Vec<&str> = pages.consumers.iter().map(|consumer| consumer.as_str()).collect();
+    assert_eq!((pages.build_hook.as_str(), &consumers[..], pages.retain), ("build", &["site"][..], 3));
 }
 
 #[test]

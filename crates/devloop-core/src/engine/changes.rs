@@ -6,10 +6,10 @@
 use super::batch::{Batch, Files, PATHS_MAX, merge_files};
 use crate::fact::{Touch, TouchKind};
 use crate::moment::Moment;
-use crate::names::WatchName;
+use crate::names::{WatchName, WorkflowName};
 use crate::plan::Plan;
 use crate::plan::watch::WatchPlan;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,12 +31,17 @@ const QUIET_PAUSES: u32 = 4;
 /// How many times `debounce` a burst may take.
 const BURST_MAX: u32 = 10;
 
+/// To whom something matters.
+pub(crate) type Workflows<'p> = BTreeSet<&'p WorkflowName>;
+
 /// What changed and was not released yet.
 pub(crate) struct Changes {
     debounce: Duration,
     pending: BTreeMap<WatchName, Files>,
     /// Pending paths that somebody is still writing.
     open: Files,
+    /// Pending paths of leading groups that may be half of a save.
+    halves: Files,
     clock: Option<Clock>,
     last_release: Option<Moment>,
 }
@@ -50,41 +55,32 @@ struct Clock {
     is_burst: bool,
 }
 
-impl Clock {
-    fn leading_at(&self) -> Option<Moment> {
-        let since = self.leading_since.filter(|_| !self.is_burst)?;
-        Some((self.last + STILL).min(since + LEADING_MAX))
-    }
-}
-
 impl Changes {
     /// Nothing has changed.
     pub(crate) fn new(debounce: Duration) -> Self {
-        Self { debounce, pending: BTreeMap::new(), open: Files::new(), clock: None, last_release: None }
+        let (pending, open, halves) = (BTreeMap::new(), Files::new(), Files::new());
+        Self { debounce, pending, open, halves, clock: None, last_release: None }
     }
 
-    /// Paths changed.
-    pub(crate) fn touched(&mut self, now: Moment, plan: &Plan, touches: Vec<Touch>) {
+    /// Paths changed. Gives the workflows to which they matter.
+    pub(crate) fn touched<'p>(&mut self, now: Moment, plan: &'p Plan, touches: Vec<Touch>) -> Workflows<'p> {
+        let mut workflows = Workflows::new();
         for touch in touches {
-            let is_settled = match touch.kind {
-                TouchKind::Writing => false,
-                TouchKind::Settled | TouchKind::Found => true,
-            };
+            let is_settled = matches!(touch.kind, TouchKind::Settled | TouchKind::Found);
             let (mut is_match, mut is_leading) = (false, false);
             for (name, watch) in plan.watches.iter().filter(|(_, watch)| watch.matches(&touch.path)) {
                 is_match = true;
                 is_leading |= watch.leading;
+                workflows.insert(&watch.workflow);
                 self.keep(name, &touch.path);
             }
             if is_match {
                 self.tick(now, is_leading && is_settled);
-                if is_settled {
-                    self.open.remove(&touch.path);
-                } else if self.open.len() < PATHS_MAX {
-                    self.open.insert(touch.path);
-                }
+                mark(&mut self.halves, &touch.path, is_leading && touch.kind == TouchKind::Half);
+                mark(&mut self.open, &touch.path, touch.kind == TouchKind::Writing);
             }
         }
+        workflows
     }
 
     fn keep(&mut self, watch: &WatchName, path: &Arc<str>) {
@@ -118,7 +114,7 @@ impl Changes {
     pub(crate) fn release(&mut self, now: Moment, plan: &Plan) -> Option<Batch> {
         let clock = self.clock.as_ref()?;
         let is_over = self.quiet_at(clock) <= now;
-        if !is_over && clock.leading_at().is_none_or(|at| at > now) {
+        if !is_over && self.leading_at(clock).is_none_or(|at| at > now) {
             return None;
         }
         let mut batch = Batch::new();
@@ -138,6 +134,7 @@ impl Changes {
         if self.pending.is_empty() {
             self.clock = None;
             self.open.clear();
+            self.halves.clear();
         } else if let Some(clock) = &mut self.clock {
             clock.is_burst = true;
             clock.leading_since = None;
@@ -159,6 +156,13 @@ impl Changes {
         Some(settled).filter(|settled| !settled.is_empty())
     }
 
+    /// When a first save is released. What may be half of it is waited for until the tree is quiet: a clock cannot tell
+    /// a save that a busy machine has interrupted from one that is over.
+    fn leading_at(&self, clock: &Clock) -> Option<Moment> {
+        let since = clock.leading_since.filter(|_| !clock.is_burst && self.halves.is_empty())?;
+        Some((clock.last + STILL).min(since + LEADING_MAX))
+    }
+
     /// When the tree counts as quiet. What is still being written has no pause to learn from: it gets the longest, also
     /// without debounce, where half a file would otherwise be released before its end.
     fn quiet_at(&self, clock: &Clock) -> Moment {
@@ -175,6 +179,7 @@ impl Changes {
     pub(crate) fn clear(&mut self) {
         self.pending.clear();
         self.open.clear();
+        self.halves.clear();
         self.clock = None;
     }
 
@@ -199,6 +204,15 @@ impl Changes {
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         let clock = self.clock.as_ref()?;
         let quiet_at = self.quiet_at(clock);
-        Some(clock.leading_at().map_or(quiet_at, |at| at.min(quiet_at)))
+        Some(self.leading_at(clock).map_or(quiet_at, |at| at.min(quiet_at)))
+    }
+}
+
+/// Adds a path to a bounded set, or takes it away.
+fn mark(set: &mut Files, path: &Arc<str>, is_in: bool) {
+    if !is_in {
+        set.remove(path);
+    } else if set.len() < PATHS_MAX {
+        set.insert(Arc::clone(path));
     }
 }

@@ -68,7 +68,7 @@ impl Observers {
     pub(crate) fn expire(&mut self, turn: &mut Turn, hooks: &mut Hooks) {
         for observer in &mut self.all {
             if matches!(observer.stage, Stage::Due(at) if at <= turn.now) {
-                let errand = Errand { workflow: Arc::from(OBSERVE), changed_files: Arc::from([]) };
+                let errand = Errand { workflow: Arc::from(OBSERVE), changed_files: Arc::from([]), candidate: None };
                 observer.stage = Stage::Polling(hooks.want(turn, &observer.hook, &observer.plan, errand));
             }
         }

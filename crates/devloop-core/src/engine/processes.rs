@@ -172,6 +172,28 @@ impl Processes {
         }
     }
 
+    /// The newest life.
+    pub(crate) fn newest_life(&self, name: &ProcessName) -> Incarnation {
+        self.all.get(name).map_or_else(Incarnation::default, |process| process.incarnation)
+    }
+
+    /// Whether nothing is left of a life and of those before it.
+    pub(crate) fn is_gone(&self, name: &ProcessName, incarnation: Incarnation) -> bool {
+        self.all.get(name).is_none_or(|process| match &process.state {
+            State::Down | State::Waiting { .. } | State::Held(_) | State::BackingOff { is_gone: true, .. } => true,
+            State::Starting
+            | State::Up { .. }
+            | State::Stopping(_)
+            | State::Lingering
+            | State::BackingOff { is_gone: false, .. } => process.incarnation > incarnation,
+        })
+    }
+
+    /// Whether the session ends.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining
+    }
+
     /// The life that a wish to restart would begin.
     pub(crate) fn life_to_restart(&self, name: &ProcessName) -> Option<Incarnation> {
         self.all.get(name).map(|process| process.incarnation.next())

@@ -135,6 +135,7 @@ pub(crate) fn difference(old: &Plan, new: &Plan) -> Vec<PlanChange> {
     all.table("event_server", old.event_server.as_ref(), new.event_server.as_ref());
     all.table("browser_reload_server", old.reload_server.as_ref(), new.reload_server.as_ref());
     all.tables("event", &old.events, &new.events);
+    all.tables("artifact", &old.artifacts, &new.artifacts);
     all.tables("workflow", &old.workflows, &new.workflows);
     all.0
 }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod cancel;
+mod feedback;
 mod lineage;
 mod memory;
 mod progress;
@@ -9,16 +10,20 @@ mod steps;
 
 use self::admission::{Admission, Going, WaitingRun, Want};
 use self::cancel::{Leaving, Why};
-pub(crate) use self::lineage::Lineage;
+pub use self::feedback::{FEEDBACK_HOLD, FEEDBACK_RUNS, FEEDBACK_RUNS_LONG};
+use self::feedback::{Feedback, HURRY};
 use self::lineage::Origin;
+pub(crate) use self::lineage::{Chain, Lineage};
 pub use self::lineage::{LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 use self::memory::Memory;
 use self::progress::{Flow, Outcome};
 pub(crate) use self::steps::Reach;
 use super::batch::{Batch, merge_files};
+use super::changes::Workflows;
 use super::hooks::Hooks;
 use super::intake::Accepted;
 use super::processes::Processes;
+use super::publishing::Publishing;
 use super::turn::Turn;
 use crate::moment::Moment;
 use crate::names::{RunId, StateKey, WorkflowName};
@@ -35,6 +40,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Runs {
     admission: Admission,
+    feedback: Feedback,
     /// In the order in which they began.
     going: Vec<Run>,
     /// Runs that the session begins with and that are not over.
@@ -74,13 +80,33 @@ impl Runs {
         self.startup.extend(after);
     }
 
+    /// Files changed that matter to these workflows. They are released later.
+    pub(crate) fn files_changed(&mut self, now: Moment, workflows: &Workflows<'_>) {
+        for workflow in workflows {
+            let is_going = self.going.iter().any(|run| run.workflow == **workflow);
+            if self.feedback.changed(now, workflow, is_going) {
+                self.admission.hurry(workflow, now + HURRY);
+                // Somebody is at work: nothing that is held back has to wait for their next change.
+                if self.going.is_empty() {
+                    self.admission.hurry_others(workflow, now);
+                }
+            }
+        }
+    }
+
     /// Wants the workflows of a batch, one after the other in name order. `under`: the plan whose groups it came from,
     /// when that is not the newest.
     pub(crate) fn want_batch(&mut self, batch: Batch, under: Option<&Arc<Plan>>, reach: &mut Reach<'_>) {
         let mut after = Vec::new();
         for (workflow, files) in batch {
-            let want = Want { files, after: after.clone(), under: under.cloned(), ..Want::default() };
-            after.extend(self.want(&workflow, want, reach));
+            let is_own_doing = self.feedback.released(&workflow);
+            let is_held = is_own_doing && !reach.plan.debounce.is_zero();
+            let not_before = is_held.then(|| self.feedback.not_before(&workflow, reach.turn.now)).flatten();
+            let origin = Origin { is_own_doing, ..Origin::default() };
+            let want = Want { files, origin, after: after.clone(), not_before, under: under.cloned() };
+            let run = self.want(&workflow, want, reach);
+            // Nothing waits for a run that is held back.
+            after.extend(run.filter(|_| not_before.is_none()));
         }
     }
 
@@ -124,7 +150,7 @@ impl Runs {
             (Some(run), OnBusy::Restart) => {
                 merge_files(&mut want.files, run.memory.files().iter().cloned().collect());
                 want.take_over(&mut run.origin);
-                run.cancel(reach.turn, reach.hooks);
+                run.cancel(reach.turn, reach.hooks, reach.publishing);
                 reach.turn.report(Notice::WorkflowCancelled { workflow: workflow.clone() });
             }
             (Some(_), OnBusy::Queue) | (None, OnBusy::Queue | OnBusy::Restart | OnBusy::Skip) => {}
@@ -141,10 +167,17 @@ impl Runs {
             let plan = Arc::clone(&run.plan);
             run.advance(&mut reach.under(&plan));
         }
-        let over: Vec<Run> = self.going.extract_if(.., |run| run.is_over(reach.hooks)).collect();
+        let over: Vec<Run> = self.going.extract_if(.., |run| run.is_over(reach)).collect();
         for run in over {
             self.startup.remove(&run.id);
             reach.turn.stir();
+            let now = reach.turn.now;
+            let is_cancelled = matches!(&run.stage, Stage::Leaving(leaving) if leaving.is_cancelled());
+            let took = Some(now.since(run.began)).filter(|_| !is_cancelled);
+            self.feedback.ended(now, &run.workflow, took);
+            if let Some(at) = self.feedback.not_before(&run.workflow, now) {
+                self.admission.hold(&run.workflow, at);
+            }
             if let Stage::Leaving(leaving) = run.stage {
                 leaving.tell(reach.turn, run.workflow);
             }
@@ -166,9 +199,13 @@ impl Runs {
         let mut chain = origin.ancestors.clone();
         chain.insert(workflow.clone());
         let events = event_values(&footprint, reach);
+        if let (Some(in_a_row), Some(path)) = (self.feedback.began(&workflow), files.first()) {
+            let (workflow, path, is_slowed) = (workflow.clone(), Arc::clone(path), !reach.plan.debounce.is_zero());
+            reach.turn.report(Notice::WorkflowFeedsItself { workflow, in_a_row, path, is_slowed });
+        }
         let mut memory = Memory::new(files.into_iter().collect(), Arc::new(chain), events);
         reach.turn.stir();
-        if origin.is_own_doing && reach.lineage.began(&workflow, reach.turn.now) {
+        if origin.is_own_doing && !origin.events.is_empty() && reach.lineage.began(&workflow, reach.turn.now) {
             for event in origin.events.iter().cloned() {
                 reach.turn.report(Notice::EventLoop { event, workflow: workflow.clone() });
             }
@@ -186,11 +223,11 @@ impl Runs {
     }
 
     /// The session ends: what waits is dropped, what is going is cancelled.
-    pub(crate) fn drain(&mut self, turn: &mut Turn, hooks: &mut Hooks) {
+    pub(crate) fn drain(&mut self, turn: &mut Turn, hooks: &mut Hooks, publishing: &mut Publishing) {
         self.admission.clear();
         self.startup.clear();
         for run in &mut self.going {
-            run.cancel(turn, hooks);
+            run.cancel(turn, hooks, publishing);
         }
     }
 
@@ -252,23 +289,24 @@ impl Run {
                 self.stage = Stage::Over;
             }
             Outcome::Failed(failed) => {
-                let leaving = Leaving::begin(flow, Why::Failed(failed), reach.turn, reach.hooks);
+                let why = Why::Failed(failed);
+                let leaving = Leaving::begin(flow, why, reach.turn, reach.hooks, reach.publishing);
                 self.stage = Stage::Leaving(leaving);
             }
         }
     }
 
     /// Cancels a run, if it is going.
-    fn cancel(&mut self, turn: &mut Turn, hooks: &mut Hooks) {
+    fn cancel(&mut self, turn: &mut Turn, hooks: &mut Hooks, publishing: &mut Publishing) {
         if let Stage::Going(flow) = &self.stage {
-            self.stage = Stage::Leaving(Leaving::begin(flow, Why::Cancelled, turn, hooks));
+            self.stage = Stage::Leaving(Leaving::begin(flow, Why::Cancelled, turn, hooks, publishing));
         }
     }
 
-    fn is_over(&self, hooks: &Hooks) -> bool {
+    fn is_over(&self, reach: &Reach<'_>) -> bool {
         match &self.stage {
             Stage::Going(_) => false,
-            Stage::Leaving(leaving) => leaving.is_over(hooks),
+            Stage::Leaving(leaving) => leaving.is_over(reach.hooks, reach.publishing),
             Stage::Over => true,
         }
     }

@@ -27,12 +27,26 @@ pub(crate) struct Session {
     settled: StateVersion,
     /// The newest version that is on disk.
     saved: StateVersion,
+    /// What is on disk survives a loss of power.
+    is_durable: bool,
     on_disk: Arc<Values>,
-    in_flight: Option<(StateVersion, Arc<Values>)>,
+    in_flight: Option<Flight>,
+    /// A save failed that may have replaced the file all the same.
+    is_unsure: bool,
+    /// The newest version that must survive a loss of power, and the newest that does.
+    durable_wanted: StateVersion,
+    durable: StateVersion,
     retry_at: Option<Moment>,
     /// The error that the user was told of last, until a save works again.
     told: Option<String>,
     last: LastSave,
+}
+
+/// A save that is not answered.
+struct Flight {
+    version: StateVersion,
+    values: Arc<Values>,
+    is_durable: bool,
 }
 
 /// How far the save at the end of the session is.
@@ -40,6 +54,9 @@ pub(crate) struct Session {
 enum LastSave {
     /// The session goes on.
     NotYet,
+    /// The session ends, and something still runs that may write. What is known now is saved durably meanwhile, so that
+    /// nobody waits for the disk when the last child has gone. `is_asked`: once more only for what changes.
+    Early { is_asked: bool },
     /// It comes as soon as no other save is in flight.
     Wanted { give_up_at: Moment },
     /// It is in flight.
@@ -59,7 +76,11 @@ impl Session {
             tried: StateVersion::default(),
             settled: StateVersion::default(),
             saved: StateVersion::default(),
+            is_durable: false,
             in_flight: None,
+            is_unsure: false,
+            durable_wanted: StateVersion::default(),
+            durable: StateVersion::default(),
             retry_at: None,
             told: None,
             last: LastSave::NotYet,
@@ -99,7 +120,7 @@ impl Session {
     /// Whether the file holds this value of a key and will after the save in flight.
     pub(crate) fn is_on_disk(&self, key: &str, value: &Value) -> bool {
         let holds = |values: &Values| values.get(key) == Some(value);
-        holds(&self.on_disk) && self.in_flight.as_ref().is_none_or(|(_, values)| holds(values))
+        !self.is_unsure && holds(&self.on_disk) && self.in_flight.as_ref().is_none_or(|flight| holds(&flight.values))
     }
 
     /// Whether the file holds a version.
@@ -107,9 +128,29 @@ impl Session {
         self.saved >= version
     }
 
+    /// Wants all that was written so far to survive a loss of power, with the next save; gives the version to wait for.
+    pub(crate) fn want_durable(&mut self) -> StateVersion {
+        self.durable_wanted = self.version;
+        self.version
+    }
+
+    /// Whether a version survives a loss of power; none as long as nobody knows. What is wanted durable is settled by a
+    /// durable save or by a failure, never by one that does not matter.
+    pub(crate) fn is_durable(&self, version: StateVersion) -> Option<bool> {
+        if self.durable >= version {
+            return Some(true);
+        }
+        self.is_settled(version).then_some(false)
+    }
+
+    /// The error of the last save, if it failed.
+    pub(crate) fn last_error(&self) -> String {
+        self.told.clone().unwrap_or_default()
+    }
+
     /// Whether the file holds all that was written so far.
     pub(crate) fn is_whole_on_disk(&self) -> bool {
-        self.is_saved(self.version) || self.values == self.on_disk
+        self.is_saved(self.version) || (self.values == self.on_disk && !self.is_unsure)
     }
 
     /// The version that holds all that was written so far.
@@ -129,23 +170,30 @@ impl Session {
 
     /// A save worked; says whether that is news for the user.
     pub(crate) fn saved(&mut self, version: StateVersion) -> Option<Notice> {
-        let (_, values) = self.take_flight(version)?;
+        let flight = self.take_flight(version)?;
         self.saved = version;
-        self.on_disk = values;
+        self.is_durable = flight.is_durable;
+        self.on_disk = flight.values;
+        self.is_unsure = false;
+        if flight.is_durable {
+            self.durable = version;
+        }
         self.retry_at = None;
         self.told.take().map(|_| Notice::StateSaveRecovered)
     }
 
     /// A save failed; says whether that is news for the user.
     pub(crate) fn save_failed(&mut self, version: StateVersion, error: String, now: Moment) -> Option<Notice> {
-        self.take_flight(version)?;
+        let flight = self.take_flight(version)?;
+        // The rename may have been done when it could not be made durable.
+        self.is_unsure |= flight.is_durable && flight.values != self.on_disk;
         self.retry_at = Some(now + RETRY_AFTER);
         self.tell_failure(error)
     }
 
     /// Answers to saves that nobody waits for end here.
-    fn take_flight(&mut self, version: StateVersion) -> Option<(StateVersion, Arc<Values>)> {
-        let flight = self.in_flight.take_if(|(asked, _)| *asked == version)?;
+    fn take_flight(&mut self, version: StateVersion) -> Option<Flight> {
+        let flight = self.in_flight.take_if(|flight| flight.version == version)?;
         self.settled = self.settled.max(version);
         if matches!(self.last, LastSave::Asked { .. }) {
             self.last = LastSave::Over;
@@ -161,9 +209,16 @@ impl Session {
         Some(Notice::StateSaveFailed { error })
     }
 
+    /// The session begins to end: from now on what is saved survives a loss of power.
+    pub(crate) fn begin_to_end(&mut self) {
+        if self.last == LastSave::NotYet {
+            self.last = LastSave::Early { is_asked: false };
+        }
+    }
+
     /// From now on only the last save matters.
     pub(crate) fn want_last_save(&mut self, now: Moment) {
-        if self.last == LastSave::NotYet {
+        if matches!(self.last, LastSave::NotYet | LastSave::Early { .. }) {
             self.last = LastSave::Wanted { give_up_at: now + LAST_SAVE_MAX };
         }
     }
@@ -180,7 +235,11 @@ impl Session {
                 self.last = LastSave::Over;
                 self.tell_failure(format!("not written within {} s", LAST_SAVE_MAX.as_secs()))
             }
-            LastSave::Wanted { .. } | LastSave::Asked { .. } | LastSave::NotYet | LastSave::Over => None,
+            LastSave::NotYet
+            | LastSave::Early { .. }
+            | LastSave::Wanted { .. }
+            | LastSave::Asked { .. }
+            | LastSave::Over => None,
         }
     }
 
@@ -191,21 +250,34 @@ impl Session {
         }
         match self.last {
             LastSave::Over | LastSave::Asked { .. } => None,
+            LastSave::Wanted { .. } if self.is_durable && !self.is_unsure && self.values == self.on_disk => {
+                self.last = LastSave::Over;
+                None
+            }
             LastSave::Wanted { give_up_at } => {
                 self.last = LastSave::Asked { give_up_at };
                 Some(self.save(true))
             }
-            LastSave::NotYet => self.is_save_due(now).then(|| self.save(false)),
+            LastSave::Early { is_asked } => {
+                self.last = LastSave::Early { is_asked: true };
+                (!is_asked || self.is_save_due(now)).then(|| self.save(true))
+            }
+            LastSave::NotYet => self.is_save_due(now).then(|| self.save(self.durable_wanted > self.durable)),
         }
     }
 
     fn is_save_due(&mut self, now: Moment) -> bool {
         let is_retry_due = self.retry_at.is_some_and(|at| at <= now);
-        if self.version == self.saved || (self.version == self.tried && !is_retry_due) {
+        if self.version == self.saved {
+            // All that failed was making it survive a loss of power, which the last save tries again.
+            self.retry_at = None;
+            return false;
+        }
+        if self.version == self.tried && !is_retry_due {
             return false;
         }
         // Written back and forth: the file is right already.
-        if self.values == self.on_disk {
+        if self.values == self.on_disk && !self.is_unsure && self.durable_wanted <= self.durable {
             self.saved = self.version;
             self.tried = self.version;
             self.settled = self.version;
@@ -218,16 +290,17 @@ impl Session {
     fn save(&mut self, durable: bool) -> Effect {
         self.tried = self.version;
         self.retry_at = None;
-        self.in_flight = Some((self.version, Arc::clone(&self.values)));
-        Effect::SaveState { version: self.version, values: Arc::clone(&self.values), durable }
+        let (version, values) = (self.version, Arc::clone(&self.values));
+        self.in_flight = Some(Flight { version, values: Arc::clone(&values), is_durable: durable });
+        Effect::SaveState { version, values, durable }
     }
 
     /// When a save is tried again, or given up.
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         match self.last {
-            LastSave::NotYet if self.in_flight.is_none() => self.retry_at,
+            LastSave::NotYet | LastSave::Early { .. } if self.in_flight.is_none() => self.retry_at,
             LastSave::Wanted { give_up_at } | LastSave::Asked { give_up_at } => Some(give_up_at),
-            LastSave::NotYet | LastSave::Over => None,
+            LastSave::NotYet | LastSave::Early { .. } | LastSave::Over => None,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What a workflow touches, so that runs which do not meet may run at the same time.
 
 use super::Plan;
+use super::artifact::ArtifactKey;
 use super::hook::Capture;
 use super::probe::{ProbeKind, ProbePlan};
 use super::workflow::Step;
-use crate::names::{HookName, LockName, ProcessName, StateKey, WorkflowName};
+use crate::names::{ArtifactName, HookName, LockName, ProcessName, StateKey, WorkflowName};
 use crate::template::Template;
 use std::collections::BTreeSet;
 
@@ -19,6 +20,8 @@ pub enum Resource {
     Workflow(WorkflowName),
     /// A state key.
     Key(StateKey),
+    /// An artifact: publishing it is a write.
+    Artifact(ArtifactName),
     /// A declared lock; always a write.
     Lock(LockName),
 }
@@ -71,17 +74,14 @@ impl Footprint {
     fn add_steps(&mut self, plan: &Plan, steps: &[Step]) {
         for step in steps {
             match step {
-                Step::StartProcess(name) | Step::RestartProcess(name) => {
-                    self.add_changed_process(plan, name);
-                    self.add_readiness(plan, name);
-                    self.add_dependencies(plan, name);
-                }
+                Step::StartProcess(name) | Step::RestartProcess(name) => self.add_started_process(plan, name),
                 Step::StopProcess(name) => self.add_changed_process(plan, name),
                 Step::WaitForProcess(name) => {
                     self.reads.insert(Resource::Process(name.clone()));
                     self.add_readiness(plan, name);
                 }
                 Step::RunHook(name) => self.add_hook(plan, name),
+                Step::PublishArtifact(name) => self.add_artifact(plan, name),
                 Step::RunWorkflow(name) => self.add_workflow(plan, name),
                 Step::WriteState { key, value } => {
                     self.writes.insert(Resource::Key(key.clone()));
@@ -91,6 +91,22 @@ impl Footprint {
                 Step::Sleep(_) | Step::NotifyReload => {}
                 Step::Parallel(steps) => self.add_steps(plan, steps),
             }
+        }
+    }
+
+    fn add_started_process(&mut self, plan: &Plan, name: &ProcessName) {
+        self.add_changed_process(plan, name);
+        self.add_readiness(plan, name);
+        self.add_dependencies(plan, name);
+    }
+
+    fn add_artifact(&mut self, plan: &Plan, name: &ArtifactName) {
+        self.writes.insert(Resource::Artifact(name.clone()));
+        self.writes.extend(ArtifactKey::ALL.map(|key| Resource::Key(key.of(name))));
+        let Some(artifact) = plan.artifacts.get(name) else { return };
+        self.add_hook(plan, &artifact.build_hook);
+        for consumer in &artifact.consumers {
+            self.add_started_process(plan, consumer);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Ordered steps.
 
-use crate::names::{HookName, ProcessName, StateKey, WorkflowName};
+use crate::names::{ArtifactName, HookName, ProcessName, StateKey, WorkflowName};
 use crate::template::Template;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub enum Step {
     },
     /// Tells browsers that listen to load their page again.
     NotifyReload,
+    /// Builds an artifact, switches to it, and takes the switch back when a consumer does not answer with it.
+    PublishArtifact(ArtifactName),
     /// All at the same time; the first failure cancels the rest.
     Parallel(Vec<Step>),
 }
@@ -75,6 +77,7 @@ impl Step {
             Self::WriteState { .. } => "write_state",
             Self::Log { .. } => "log",
             Self::NotifyReload => "notify_reload",
+            Self::PublishArtifact(_) => "publish_artifact",
             Self::Parallel(_) => "parallel",
         }
     }

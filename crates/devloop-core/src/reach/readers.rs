@@ -85,7 +85,8 @@ fn look_at_steps(workflow: &WorkflowName, steps: &[Step], at: &mut Vec<usize>, k
             | Step::RunHook(_)
             | Step::RunWorkflow(_)
             | Step::Sleep(_)
-            | Step::NotifyReload => (None, None),
+            | Step::NotifyReload
+            | Step::PublishArtifact(_) => (None, None),
         };
         if let Some(template) = template.filter(|template| is_read(template)) {
             found.push(Reader::Step {

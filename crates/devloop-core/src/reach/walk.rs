@@ -1,7 +1,8 @@
 //! From an input to all that can run for it: along steps, triggers, dependencies, keys and waits.
 
 use super::{Because, Keys, Reached, Source, captured};
-use crate::names::{HookName, ProcessName, StateKey, WorkflowName};
+use crate::names::{ArtifactName, HookName, ProcessName, StateKey, WorkflowName};
+use crate::plan::artifact::ArtifactKey;
 use crate::plan::probe::{ProbeKind, ProbePlan};
 use crate::plan::workflow::Step;
 use crate::plan::{Plan, is_reserved};
@@ -67,11 +68,24 @@ impl<'p> Walk<'p> {
                 }
                 Step::StopProcess(name) => self.stopped(name),
                 Step::RunHook(name) => self.hook(name, Because::Step(workflow.clone())),
+                Step::PublishArtifact(name) => self.artifact(name, workflow),
                 Step::RunWorkflow(name) => self.workflow(name, Because::Step(workflow.clone())),
                 Step::WriteState { key, .. } => self.touch_one(key),
                 Step::Parallel(steps) => self.steps(workflow, steps),
                 Step::WaitForProcess(_) | Step::Sleep(_) | Step::Log { .. } | Step::NotifyReload => {}
             }
+        }
+    }
+
+    /// Its hook builds, its keys are written, its consumers start.
+    fn artifact(&mut self, name: &ArtifactName, workflow: &WorkflowName) {
+        let Some(artifact) = self.plan.artifacts.get(name) else { return };
+        self.hook(&artifact.build_hook, Because::Step(workflow.clone()));
+        for key in ArtifactKey::ALL {
+            self.touch_one(&key.of(name));
+        }
+        for consumer in &artifact.consumers {
+            self.process(consumer, Because::Step(workflow.clone()));
         }
     }
 
@@ -149,7 +163,7 @@ impl<'p> Walk<'p> {
             }
         }
         for (workflow, plan) in &self.plan.workflows {
-            if waits_for(&plan.steps, name) {
+            if waits_for(self.plan, &plan.steps, name) {
                 self.goes_on(workflow, Because::Wait(name.clone()));
             }
         }
@@ -187,10 +201,11 @@ fn looks_at(probe: Option<&ProbePlan>, keys: &Keys) -> bool {
 }
 
 /// Whether a step waits until a process is started or ready.
-fn waits_for(steps: &[Step], process: &ProcessName) -> bool {
+fn waits_for(plan: &Plan, steps: &[Step], process: &ProcessName) -> bool {
     steps.iter().any(|step| match step {
         Step::WaitForProcess(name) | Step::StartProcess(name) | Step::RestartProcess(name) => name == process,
-        Step::Parallel(steps) => waits_for(steps, process),
+        Step::Parallel(steps) => waits_for(plan, steps, process),
+        Step::PublishArtifact(name) => plan.consumers(name).any(|consumer| consumer == process),
         Step::StopProcess(_)
         | Step::RunHook(_)
         | Step::RunWorkflow(_)
@@ -213,6 +228,7 @@ fn runs(steps: &[Step], workflow: &WorkflowName) -> bool {
         | Step::Sleep(_)
         | Step::WriteState { .. }
         | Step::Log { .. }
-        | Step::NotifyReload => false,
+        | Step::NotifyReload
+        | Step::PublishArtifact(_) => false,
     })
 }

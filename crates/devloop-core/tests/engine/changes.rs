@@ -136,3 +136,25 @@ fn twenty_thousand_files_are_one_list() {
     let (after, line) = released(&mut bench, 10).unwrap();
     assert_eq!((after, line.matches("src/").count()), (2, 20_000));
 }
+
+#[test]
+fn w5_what_may_be_half_of_a_save_is_waited_for_also_when_the_machine_is_busy() {
+    // A backup is made, and the program that saves is not given the machine for 15 ms.
+    let mut bench = Bench::begun(build());
+    bench.touches(&["src/a"], TouchKind::Half);
+    bench.touches(&["src/a~"], TouchKind::Half);
+    assert_eq!(released(&mut bench, 15), None);
+    bench.saves(&["src/a"]);
+    assert_eq!(released(&mut bench, 15), None, "the backup may still go");
+    // It has waited for longer than a first save does, and goes at once.
+    assert_eq!(bench.touches(&["src/a~"], TouchKind::Spent), [r#"hook build t1 for main ["src/a", "src/a~"]"#]);
+}
+
+#[test]
+fn w5_what_stays_half_is_released_when_the_tree_is_quiet() {
+    for kind in [TouchKind::Half, TouchKind::Spent] {
+        let mut bench = Bench::begun(build());
+        bench.touches(&["src/a"], kind);
+        assert_eq!(released(&mut bench, 100), Some((20, r#"hook build t1 for main ["src/a"]"#.to_owned())));
+    }
+}

@@ -27,16 +27,16 @@ fn running() -> Bench {
 }
 
 #[test]
-fn ctrl_c_stops_dependants_first_saves_and_ends() {
+fn ctrl_c_saves_while_dependants_stop_first_and_ends() {
     let mut bench = running();
     bench.saves_and_waits(&["src/a"]);
-    assert_eq!(bench.give(CTRL_C), ["InterruptReceived", "stop t1", "stop server#1"]);
+    assert_eq!(bench.give(CTRL_C), ["InterruptReceived", "stop t1", "stop server#1", "last save"]);
     assert_eq!(bench.saves_and_waits(&["src/b"]), [""; 0]);
     assert_eq!(bench.hook_ends(1, 143, Captured::Nothing), [""; 0]);
     assert_eq!(bench.exited("server", 1, 0), [""; 0]);
     assert_eq!(bench.gone("server", 1), ["ProcessStopped", "stop db#1"]);
     bench.exited("db", 1, 0);
-    assert_eq!(bench.gone("db", 1), ["ProcessStopped", "last save", "end AsAsked"]);
+    assert_eq!(bench.gone("db", 1), ["ProcessStopped", "end AsAsked"]);
     assert_eq!(bench.gone("db", 1), [""; 0]);
     assert_eq!(bench.engine.next_deadline(), None);
 }
@@ -80,7 +80,7 @@ fn a_second_ctrl_c_kills_what_is_still_there() {
     assert_eq!(bench.give(CTRL_C), ["KillRequested", "kill t1", "kill db#1", "kill server#1"]);
     bench.hook_ends(1, -9, Captured::Nothing);
     bench.gone("server", 1);
-    assert_eq!(bench.gone("db", 1), ["ProcessStopped", "last save", "end AsAsked"]);
+    assert_eq!(bench.gone("db", 1), ["ProcessStopped", "end AsAsked"]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn what_survives_the_kill_is_left_behind_after_ten_seconds() {
     bench.give(CTRL_C);
     bench.gone("server", 1);
     let lines = bench.wait(ms(10_000));
-    assert_eq!(lines, ["WaitingForStop", "WaitingForStop", "last save", "end Abandoned { processes: [db] }"]);
+    assert_eq!(lines, ["WaitingForStop", "WaitingForStop", "end Abandoned { processes: [db] }"]);
 }
 
 #[test]
@@ -98,17 +98,17 @@ fn a_start_that_is_answered_during_the_drain_is_stopped_at_once() {
     let mut plan = busy();
     plan.processes.remove("server");
     let mut bench = Bench::begun(plan);
-    assert_eq!(bench.give(CTRL_C), ["InterruptReceived"]);
+    assert_eq!(bench.give(CTRL_C), ["InterruptReceived", "last save"]);
     assert_eq!(bench.started("db", 1), ["stop db#1"]);
 }
 
 #[test]
 fn a_lost_guardian_ends_the_session_as_a_failure() {
     let mut bench = running();
-    assert_eq!(bench.give(Fact::GuardianLost), ["GuardianLost", "stop server#1"]);
+    assert_eq!(bench.give(Fact::GuardianLost), ["GuardianLost", "stop server#1", "last save"]);
     assert_eq!(bench.give(CTRL_C), ["InterruptReceived"]);
     bench.gone("server", 1);
-    assert_eq!(bench.gone("db", 1), ["ProcessStopped", "last save", "end Failed"]);
+    assert_eq!(bench.gone("db", 1), ["ProcessStopped", "end Failed"]);
 }
 
 #[test]
@@ -118,6 +118,16 @@ fn a_failing_last_save_is_told_and_does_not_hang() {
     assert_eq!(bench.give(CTRL_C), ["InterruptReceived", "last save"]);
     let version = StateVersion(1);
     assert_eq!(bench.give(Fact::StateSaveFailed(version, "gone".to_owned())), ["StateSaveFailed", "end AsAsked"]);
+}
+
+#[test]
+fn the_end_waits_for_a_last_save_that_is_under_way() {
+    let mut bench = running();
+    bench.answers_saves = false;
+    assert_eq!(bench.give(CTRL_C).last().map(String::as_str), Some("last save"));
+    bench.gone("server", 1);
+    assert_eq!(bench.gone("db", 1), ["ProcessStopped"], "the file is not written yet");
+    assert_eq!(bench.give(Fact::StateSaved(StateVersion(1))), ["end AsAsked"]);
 }
 
 #[test]

@@ -51,8 +51,9 @@ fn a_session_whose_last_values_are_not_in_the_file_ends_unsaved() {
     let mut bench = by_hand();
     bench.saves_and_waits(&["src/a"]);
     bench.give(failed(3, "no space left"));
-    assert_eq!(bench.give(Fact::InterruptRequested(Interrupt::Int)), ["InterruptReceived", "stop t1"]);
-    assert_eq!(bench.hook_ends(1, 1, Captured::Nothing), ["last save"]);
+    assert_eq!(bench.give(Fact::InterruptRequested(Interrupt::Int)), ["InterruptReceived", "stop t1", "last save"]);
+    assert_eq!(bench.give(failed(3, "no space left")), [""; 0]);
+    assert_eq!(bench.hook_ends(1, 1, Captured::Nothing), ["last save"], "once more, now that nothing can change");
     assert_eq!(bench.give(failed(3, "no space left")), ["end Unsaved"]);
 }
 

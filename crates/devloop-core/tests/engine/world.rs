@@ -143,6 +143,8 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::AnswerRequest { request, verdict, .. } => format!("answer {request} {verdict:?}"),
         Effect::LoadPlan => "load".to_owned(),
         Effect::ApplyPlan(_) => "apply".to_owned(),
+        Effect::Artifact(task, artifact, _) => format!("files {artifact} {task}"),
+        Effect::ServeArtifact(artifact, _) => format!("serve {artifact}"),
         Effect::BroadcastReload => "reload".to_owned(),
         Effect::EndSession(ending) => format!("end {ending:?}"),
         Effect::Report(notice) => return said(notice),

@@ -23,21 +23,20 @@ fn ctrl_c_stops_level_by_level_and_saves() {
     check(
         &story.until(60_000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start cache#1, start db#1
-        +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
-        +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
-        +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
-        +1005ms server#1 exited with signal 15 (SIGTERM)
-        +1006ms server#1 gone → 'ProcessStopped { process: server }', stop cache#1, stop db#1
-        +1011ms cache#1 exited with signal 15 (SIGTERM)
-        +1011ms db#1 exited with signal 15 (SIGTERM)
-        +1012ms cache#1 gone → 'ProcessStopped { process: cache }'
-        +1012ms db#1 gone → 'ProcessStopped { process: db }'
-        +1013ms saved v1 → end as asked
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start cache#1, start db#1
+            +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
+            +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
+            +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
+            +1005ms server#1 exited with signal 15 (SIGTERM)
+            +1006ms server#1 gone → 'ProcessStopped { process: server }', stop cache#1, stop db#1
+            +1011ms cache#1 exited with signal 15 (SIGTERM)
+            +1011ms db#1 exited with signal 15 (SIGTERM)
+            +1012ms cache#1 gone → 'ProcessStopped { process: cache }'
+            +1012ms db#1 gone → 'ProcessStopped { process: db }', end as asked
+        "#]],
     );
     assert!(story.has_ended());
 }
@@ -49,26 +48,25 @@ fn ctrl_c_during_a_hook_cancels_it_and_starts_nothing_more() {
     check(
         &story.until(60_000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start cache#1, start db#1
-        +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
-        +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
-        +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +900ms PathsTouched [Settled src/a]
-        +902ms DeadlineReached → 'w began with 1 files'
-        +903ms saved v3 → hook build t1 for w ["src/a"]
-        +999ms PathsTouched [Settled src/b]
-        +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop hook t1, stop server#1
-        +1002ms hook t1 ended with signal 15 (SIGTERM), Nothing
-        +1005ms server#1 exited with signal 15 (SIGTERM)
-        +1006ms server#1 gone → 'ProcessStopped { process: server }', stop cache#1, stop db#1
-        +1011ms cache#1 exited with signal 15 (SIGTERM)
-        +1011ms db#1 exited with signal 15 (SIGTERM)
-        +1012ms cache#1 gone → 'ProcessStopped { process: cache }'
-        +1012ms db#1 gone → 'ProcessStopped { process: db }'
-        +1013ms saved v3 → end as asked
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start cache#1, start db#1
+            +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
+            +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
+            +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +900ms PathsTouched [Settled src/a]
+            +902ms DeadlineReached → 'w began with 1 files'
+            +903ms saved v3 → hook build t1 for w ["src/a"]
+            +999ms PathsTouched [Settled src/b]
+            +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop hook t1, stop server#1
+            +1002ms hook t1 ended with signal 15 (SIGTERM), Nothing
+            +1005ms server#1 exited with signal 15 (SIGTERM)
+            +1006ms server#1 gone → 'ProcessStopped { process: server }', stop cache#1, stop db#1
+            +1011ms cache#1 exited with signal 15 (SIGTERM)
+            +1011ms db#1 exited with signal 15 (SIGTERM)
+            +1012ms cache#1 gone → 'ProcessStopped { process: cache }'
+            +1012ms db#1 gone → 'ProcessStopped { process: db }', end as asked
+        "#]],
     );
     assert!(story.has_ended());
 }
@@ -95,8 +93,7 @@ fn the_grace_period_counts_for_each_level() {
             +6008ms cache#1 gone → 'ProcessStopped { process: cache }'
             +7002ms DeadlineReached → 'ProcessKilled { process: db, after: 1s }', kill db#1
             +7003ms db#1 exited with signal 9 (SIGKILL)
-            +7004ms db#1 gone → 'ProcessStopped { process: db }'
-            +7005ms saved v1 → end as asked
+            +7004ms db#1 gone → 'ProcessStopped { process: db }', end as asked
         "#]],
     );
     assert!(story.has_ended());
@@ -114,26 +111,25 @@ fn a_second_ctrl_c_kills_what_is_still_stopping() {
     check(
         &story.until(60_000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start cache#1, start db#1
-        +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
-        +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
-        +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +900ms PathsTouched [Settled src/a]
-        +902ms DeadlineReached → 'w began with 1 files'
-        +903ms saved v3 → hook build t1 for w ["src/a"]
-        +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop hook t1, stop server#1
-        +1200ms interrupt Int → 'KillRequested', kill hook t1, kill cache#1, kill db#1, kill server#1
-        +1201ms cache#1 exited with signal 9 (SIGKILL)
-        +1201ms db#1 exited with signal 9 (SIGKILL)
-        +1201ms server#1 exited with signal 9 (SIGKILL)
-        +1202ms hook t1 ended with signal 9 (SIGKILL), Nothing
-        +1202ms cache#1 gone → 'ProcessStopped { process: cache }'
-        +1202ms db#1 gone → 'ProcessStopped { process: db }'
-        +1202ms server#1 gone → 'ProcessStopped { process: server }'
-        +1203ms saved v3 → end as asked
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start cache#1, start db#1
+            +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
+            +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
+            +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +900ms PathsTouched [Settled src/a]
+            +902ms DeadlineReached → 'w began with 1 files'
+            +903ms saved v3 → hook build t1 for w ["src/a"]
+            +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop hook t1, stop server#1
+            +1200ms interrupt Int → 'KillRequested', kill hook t1, kill cache#1, kill db#1, kill server#1
+            +1201ms cache#1 exited with signal 9 (SIGKILL)
+            +1201ms db#1 exited with signal 9 (SIGKILL)
+            +1201ms server#1 exited with signal 9 (SIGKILL)
+            +1202ms hook t1 ended with signal 9 (SIGKILL), Nothing
+            +1202ms cache#1 gone → 'ProcessStopped { process: cache }'
+            +1202ms db#1 gone → 'ProcessStopped { process: db }'
+            +1202ms server#1 gone → 'ProcessStopped { process: server }', end as asked
+        "#]],
     );
     assert!(story.has_ended());
 }
@@ -144,18 +140,17 @@ fn ctrl_c_while_the_first_process_starts_ends_that_too() {
     check(
         &story.until(60_000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start cache#1, start db#1
-        +2ms interrupt Int → 'InterruptReceived { interrupt: Int }'
-        +3ms cache#1 started → stop cache#1, 'ProcessStarted { process: cache, pid: 7 }'
-        +3ms db#1 started → stop db#1, 'ProcessStarted { process: db, pid: 7 }'
-        +8ms cache#1 exited with signal 15 (SIGTERM)
-        +8ms db#1 exited with signal 15 (SIGTERM)
-        +9ms cache#1 gone → 'ProcessStopped { process: cache }'
-        +9ms db#1 gone → 'ProcessStopped { process: db }'
-        +10ms saved v1 → end as asked
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start cache#1, start db#1
+            +2ms interrupt Int → 'InterruptReceived { interrupt: Int }'
+            +3ms cache#1 started → stop cache#1, 'ProcessStarted { process: cache, pid: 7 }'
+            +3ms db#1 started → stop db#1, 'ProcessStarted { process: db, pid: 7 }'
+            +8ms cache#1 exited with signal 15 (SIGTERM)
+            +8ms db#1 exited with signal 15 (SIGTERM)
+            +9ms cache#1 gone → 'ProcessStopped { process: cache }'
+            +9ms db#1 gone → 'ProcessStopped { process: db }', end as asked
+        "#]],
     );
     assert!(story.has_ended());
 }
@@ -188,11 +183,11 @@ fn ctrl_c_stops_probes() {
     check(
         &story.until(2000),
         &expect![[r#"
-        +1001ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
-        +1006ms server#1 exited with signal 15 (SIGTERM)
-        +1007ms server#1 gone → 'ProcessStopped { process: server }', save v1 durably
-        +1008ms saved v1 → end as asked
-    "#]],
+            +1001ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1, save v1 durably
+            +1002ms saved v1
+            +1006ms server#1 exited with signal 15 (SIGTERM)
+            +1007ms server#1 gone → 'ProcessStopped { process: server }', end as asked
+        "#]],
     );
 }
 
@@ -202,21 +197,20 @@ fn without_its_guardian_a_session_stops_everything_and_fails() {
     check(
         &story.until(60_000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start cache#1, start db#1
-        +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
-        +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
-        +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +1000ms GuardianLost → 'GuardianLost', stop server#1
-        +1005ms server#1 exited with signal 15 (SIGTERM)
-        +1006ms server#1 gone → 'ProcessStopped { process: server }', stop cache#1, stop db#1
-        +1011ms cache#1 exited with signal 15 (SIGTERM)
-        +1011ms db#1 exited with signal 15 (SIGTERM)
-        +1012ms cache#1 gone → 'ProcessStopped { process: cache }'
-        +1012ms db#1 gone → 'ProcessStopped { process: db }'
-        +1013ms saved v1 → end as failed
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start cache#1, start db#1
+            +3ms cache#1 started → 'ProcessStarted { process: cache, pid: 7 }'
+            +3ms db#1 started → 'ProcessStarted { process: db, pid: 7 }', start server#1
+            +5ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +1000ms GuardianLost → 'GuardianLost', stop server#1
+            +1005ms server#1 exited with signal 15 (SIGTERM)
+            +1006ms server#1 gone → 'ProcessStopped { process: server }', stop cache#1, stop db#1
+            +1011ms cache#1 exited with signal 15 (SIGTERM)
+            +1011ms db#1 exited with signal 15 (SIGTERM)
+            +1012ms cache#1 gone → 'ProcessStopped { process: cache }'
+            +1012ms db#1 gone → 'ProcessStopped { process: db }', end as failed
+        "#]],
     );
     assert!(story.has_ended());
 }
@@ -244,8 +238,7 @@ fn p11_what_survives_sigkill_is_named_and_left_after_ten_seconds() {
             +16005ms cache#1 exited with signal 15 (SIGTERM)
             +16005ms db#1 exited with signal 15 (SIGTERM)
             +16006ms cache#1 gone → 'ProcessStopped { process: cache }'
-            +16006ms db#1 gone → 'ProcessStopped { process: db }'
-            +16007ms saved v1 → end and abandon [server]
+            +16006ms db#1 gone → 'ProcessStopped { process: db }', end and abandon [server]
         "#]],
     );
     assert!(story.has_ended());

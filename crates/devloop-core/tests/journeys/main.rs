@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "what a story builds by hand is right, or the story is wrong")]
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+mod artifacts;
 mod batches;
 #[path = "../stage/build.rs"]
 mod build;
 mod changes;
 mod endings;
 mod events;
+mod feedback;
 mod found;
 mod hooks;
 mod processes;

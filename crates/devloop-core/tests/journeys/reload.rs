@@ -62,20 +62,21 @@ fn who_takes_over_begins_when_who_is_dropped_is_gone() {
     check(
         &story.until(9000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start server#1
-        +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +3.500ms probe t1 says Well → 'ProcessReady { process: server }'
-        +100ms PlanTouched
-        +150ms DeadlineReached → load
-        +151ms loaded a plan → apply, stop server#1, 'process server Removed, Stop', 'process web Added, Start'
-        +5151ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
-        +5152ms server#1 exited with signal 9 (SIGKILL)
-        +5153ms server#1 gone → 'ProcessStopped { process: server }', start web#1
-        +5155ms web#1 started → 'ProcessStarted { process: web, pid: 7 }'
-        +5155.500ms probe t2 says Well → 'ProcessReady { process: web }'
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start server#1
+            +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +3.500ms probe t1 says Well → 'ProcessReady { process: server }'
+            +100ms PlanTouched
+            +150ms DeadlineReached → load
+            +151ms loaded a plan → apply, stop server#1, 'process server Removed, Stop', 'process web Added, Start'
+            +1151ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: KilledIn(4s) }], can_be_hurried: false }'
+            +5151ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
+            +5152ms server#1 exited with signal 9 (SIGKILL)
+            +5153ms server#1 gone → 'ProcessStopped { process: server }', start web#1
+            +5155ms web#1 started → 'ProcessStarted { process: web, pid: 7 }'
+            +5155.500ms probe t2 says Well → 'ProcessReady { process: web }'
+        "#]],
     );
 }
 
@@ -88,17 +89,19 @@ fn what_survives_sigkill_is_not_waited_for() {
     check(
         &story.until(9000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start server#1
-        +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +100ms PlanTouched
-        +150ms DeadlineReached → load
-        +151ms loaded a plan → apply, stop server#1, 'process server Removed, Stop', 'process web Added, Start'
-        +5151ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
-        +5651ms server#1 stuck at 7 → 'ProcessStuck { process: server, pid: 7 }', start web#1
-        +5653ms web#1 started → 'ProcessStarted { process: web, pid: 7 }'
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start server#1
+            +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +100ms PlanTouched
+            +150ms DeadlineReached → load
+            +151ms loaded a plan → apply, stop server#1, 'process server Removed, Stop', 'process web Added, Start'
+            +1151ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: KilledIn(4s) }], can_be_hurried: false }'
+            +5151ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
+            +5651ms server#1 stuck at 7 → 'ProcessStuck { process: server, pid: 7 }', start web#1
+            +5653ms web#1 started → 'ProcessStarted { process: web, pid: 7 }'
+            +6151ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: Killed }], can_be_hurried: false }'
+        "#]],
     );
 }
 
@@ -625,19 +628,18 @@ fn a_save_while_the_session_ends_is_ignored() {
     check(
         &story.until(9000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start server#1
-        +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +950ms PlanTouched
-        +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
-        +1100ms PlanTouched
-        +2000ms DeadlineReached → 'WaitingForStop { processes: [server] }'
-        +6000ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
-        +6001ms server#1 exited with signal 9 (SIGKILL)
-        +6002ms server#1 gone → 'ProcessStopped { process: server }'
-        +6003ms saved v1 → end as asked
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start server#1
+            +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +950ms PlanTouched
+            +1000ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
+            +1100ms PlanTouched
+            +2000ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: KilledIn(4s) }], can_be_hurried: true }'
+            +6000ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
+            +6001ms server#1 exited with signal 9 (SIGKILL)
+            +6002ms server#1 gone → 'ProcessStopped { process: server }', end as asked
+        "#]],
     );
     assert!(story.has_ended());
 }
@@ -650,21 +652,22 @@ fn a_process_that_comes_back_before_it_was_gone_has_a_life_of_its_own() {
     check(
         &story.until(9000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start server#1
-        +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +100ms PlanTouched
-        +150ms DeadlineReached → load
-        +151ms loaded a plan → apply, stop server#1, 'process server Removed, Stop', 'workflow rust Removed'
-        +300ms PlanTouched
-        +350ms DeadlineReached → load
-        +351ms loaded a plan → apply, 'process server Added, Start', 'workflow rust Added'
-        +5151ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
-        +5152ms server#1 exited with signal 9 (SIGKILL)
-        +5153ms server#1 gone → 'ProcessStopped { process: server }', start server#2
-        +5155ms server#2 started → 'ProcessStarted { process: server, pid: 7 }'
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start server#1
+            +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +100ms PlanTouched
+            +150ms DeadlineReached → load
+            +151ms loaded a plan → apply, stop server#1, 'process server Removed, Stop', 'workflow rust Removed'
+            +300ms PlanTouched
+            +350ms DeadlineReached → load
+            +351ms loaded a plan → apply, 'process server Added, Start', 'workflow rust Added'
+            +1151ms DeadlineReached → 'WaitingForStop { awaited: [Awaited { who: Process(server), fate: KilledIn(4s) }], can_be_hurried: false }'
+            +5151ms DeadlineReached → 'ProcessKilled { process: server, after: 5s }', kill server#1
+            +5152ms server#1 exited with signal 9 (SIGKILL)
+            +5153ms server#1 gone → 'ProcessStopped { process: server }', start server#2
+            +5155ms server#2 started → 'ProcessStarted { process: server, pid: 7 }'
+        "#]],
     );
     let view = story.view();
     assert_eq!(view.processes.len(), 1);

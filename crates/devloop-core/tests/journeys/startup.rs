@@ -48,15 +48,14 @@ fn a_taken_address_during_startup_ends_the_session() {
     check(
         &story.until(1000),
         &expect![[r#"
-        +0ms SessionBegan → watch
-        +1ms WatchingBegan
-        +1ms saved v1 → start other#1, start server#1
-        +3ms other#1 started → 'ProcessStarted { process: other, pid: 7 }'
-        +3ms server#1 failed to start: AddressInUse { address: "127.0.0.1:8080" } → 'ProcessStartFailed { process: server, failure: AddressInUse { address: "127.0.0.1:8080" }, again_in: None }', stop other#1
-        +8ms other#1 exited with signal 15 (SIGTERM)
-        +9ms other#1 gone → 'ProcessStopped { process: other }'
-        +10ms saved v1 → end as failed
-    "#]],
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start other#1, start server#1
+            +3ms other#1 started → 'ProcessStarted { process: other, pid: 7 }'
+            +3ms server#1 failed to start: AddressInUse { address: "127.0.0.1:8080" } → 'ProcessStartFailed { process: server, failure: AddressInUse { address: "127.0.0.1:8080" }, again_in: None }', stop other#1
+            +8ms other#1 exited with signal 15 (SIGTERM)
+            +9ms other#1 gone → 'ProcessStopped { process: other }', end as failed
+        "#]],
     );
     assert!(story.has_ended());
 }

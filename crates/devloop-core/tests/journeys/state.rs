@@ -39,18 +39,18 @@ fn a_save_that_fails_is_told_once_and_tried_again_and_holds_nobody_up() {
     check(
         &story.until(5000),
         &expect![[r#"
-        +0ms SessionBegan → watch, save v1
-        +1ms WatchingBegan
-        +1ms saved v1
-        +100ms PathsTouched [Settled src/a] → 'w began with 1 files', save v4
-        +101ms failed to save v4: no space left on device → 'StateSaveFailed { error: "no space left on device" }', hook build t1 for w ["src/a"]
-        +111ms hook t1 ended with exit status 0, Nothing → "w: done", 'w finished'
-        +1101ms DeadlineReached → save v4
-        +1102ms failed to save v4: no space left on device
-        +2102ms DeadlineReached → save v4
-        +2103ms failed to save v4: no space left on device
-        +3103ms DeadlineReached → save v4
-        +3104ms saved v4 → 'StateSaveRecovered'
-    "#]],
+            +0ms SessionBegan → watch, save v1
+            +1ms WatchingBegan
+            +1ms saved v1
+            +100ms PathsTouched [Settled src/a] → 'w began with 1 files', save v4
+            +101ms failed to save v4: no space left on device → 'StateSaveFailed { error: "no space left on device" }', hook build t1 for w ["src/a"]
+            +111ms hook t1 ended with exit status 0, Nothing → "w: done", 'w finished'
+            +601ms DeadlineReached → save v4
+            +602ms failed to save v4: no space left on device
+            +1102ms DeadlineReached → save v4
+            +1103ms failed to save v4: no space left on device
+            +1603ms DeadlineReached → save v4
+            +1604ms saved v4 → 'StateSaveRecovered'
+        "#]],
     );
 }

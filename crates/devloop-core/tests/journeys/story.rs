@@ -2,14 +2,14 @@
 
 use crate::build::Planned;
 use crate::trace;
-use devloop_core::effect::{Effect, Values};
+use devloop_core::effect::{ArtifactOrder, Effect, Values};
 use devloop_core::engine::Engine;
 use devloop_core::fact::{
-    Captured, ExitStatus, Fact, Holder, HookOutcome, Interrupt, LoadedPlan, ProbeAnswer, ProbeRole, ProcessFact,
-    StartFailure, Touch, TouchKind,
+    ArtifactAnswer, Captured, ExitStatus, Fact, Holder, HookOutcome, Interrupt, LoadedPlan, ProbeAnswer, ProbeRole,
+    ProcessFact, StartFailure, Touch, TouchKind,
 };
 use devloop_core::moment::Moment;
-use devloop_core::names::{HookName, Incarnation, ProcessName, RequestId, TaskId};
+use devloop_core::names::{Generation, HookName, Incarnation, ProcessName, RequestId, TaskId};
 use devloop_core::protocol::Protocol;
 use devloop_core::view::View;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +41,9 @@ pub(crate) struct Script {
     pub(crate) leftovers: BTreeSet<&'static str>,
     /// Hooks that post a value of their own to an event, 2 ms after their start.
     pub(crate) hook_posts: BTreeMap<&'static str, &'static str>,
+    /// Hooks that write files 2 ms after their start, and the groups of paths that they write, one after the other; the
+    /// last one stays.
+    pub(crate) hook_writes: BTreeMap<&'static str, Vec<&'static str>>,
     /// Whether saves and probes are in the trace.
     pub(crate) shows_everything: bool,
 }
@@ -267,9 +270,19 @@ impl Story {
                 let (_, loaded) = self.config.range(..=self.now).next_back().unwrap();
                 self.in_micros(1000, Fact::PlanLoaded(loaded.clone()));
             }
+            Effect::Artifact(task, _, order) => {
+                let answer = match order {
+                    ArtifactOrder::Find => ArtifactAnswer::Found(Vec::new()),
+                    ArtifactOrder::Prepare => ArtifactAnswer::Prepared(Generation::new(self.now.as_micros(), 0xa)),
+                    ArtifactOrder::Install(_) => ArtifactAnswer::Installed,
+                    ArtifactOrder::Remove(_) => ArtifactAnswer::Removed,
+                };
+                self.in_micros(500, Fact::ArtifactAnswered { task: *task, answer });
+            }
             Effect::ApplyPlan(_)
             | Effect::CancelProbe(_)
             | Effect::AnswerRequest { .. }
+            | Effect::ServeArtifact(..)
             | Effect::BroadcastReload
             | Effect::Report(_) => {}
             Effect::EndSession(_) => self.has_ended = true,
@@ -306,11 +319,17 @@ impl Story {
             self.in_micros(2000, post);
         }
         let poll = self.polls.entry(hook.clone()).or_default();
+        let turn = *poll;
         let outcome = match self.script.hook_ends.get(hook.as_str()) {
             Some(outcomes) => outcomes[(*poll).min(outcomes.len() - 1)].clone(),
             None => exits(0, Captured::Nothing),
         };
         *poll += 1;
+        if let Some(paths) = self.script.hook_writes.get(hook.as_str()) {
+            let path = paths[turn.min(paths.len() - 1)];
+            let touch = Touch { path: path.into(), kind: TouchKind::Settled };
+            self.in_micros(2000, Fact::PathsTouched(vec![touch]));
+        }
         let takes = self.script.hook_takes.get(hook.as_str()).copied().unwrap_or(10);
         if takes < u64::MAX {
             self.in_micros(takes * 1000, Fact::HookFinished { task, outcome });

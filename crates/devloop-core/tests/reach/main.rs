@@ -6,7 +6,6 @@
 #[path = "../sim/dice.rs"]
 mod dice;
 #[path = "../sim/edits.rs"]
-#[expect(dead_code, reason = "the simulation asks for more")]
 mod edits;
 #[path = "../sim/faults.rs"]
 #[expect(dead_code, reason = "the simulation asks for more")]
@@ -16,6 +15,9 @@ mod faults;
 mod marks;
 #[path = "../sim/plans.rs"]
 mod plans;
+#[path = "../sim/store.rs"]
+#[expect(dead_code, reason = "the simulation asks for more")]
+mod store;
 #[path = "../sim/world.rs"]
 #[expect(dead_code, reason = "the simulation asks for more")]
 mod world;

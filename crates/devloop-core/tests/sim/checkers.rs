@@ -1,16 +1,19 @@
 //! Observers of a session, each with an oracle of its own. They see facts, effects and views, and nothing of the
 //! engine's own reckoning: what conflicts, what is wanted, what is ready is worked out here from the plan and the trace.
 
+pub(crate) mod artifacts;
 pub(crate) mod changes;
 pub(crate) mod drain;
 pub(crate) mod events;
 pub(crate) mod footprints;
+mod holds;
 pub(crate) mod hooks;
 pub(crate) mod liveness;
 pub(crate) mod processes;
 pub(crate) mod runs;
 pub(crate) mod state;
 
+use crate::store::Store;
 use devloop_core::effect::{Effect, Values};
 use devloop_core::fact::Fact;
 use devloop_core::moment::Moment;
@@ -44,13 +47,14 @@ pub(crate) struct Checkers {
     events: events::Events,
     /// What was applied last, or what the session began with.
     plan: Arc<Plan>,
+    artifacts: artifacts::Artifacts,
 }
 
 impl Checkers {
-    /// `late` is the latest that a deadline is told.
-    pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
+    /// `late` is the latest that a deadline is told, `saved` what the file held when the session began.
+    pub(crate) fn new(plan: &Arc<Plan>, late: Duration, saved: &Values) -> Self {
         Self {
-            runs: runs::Runs::new(plan),
+            runs: runs::Runs::new(plan, late),
             processes: processes::Processes::new(plan),
             changes: changes::Changes::new(plan, late),
             hooks: hooks::Hooks::new(plan, late),
@@ -59,11 +63,12 @@ impl Checkers {
             drain: drain::Drain::new(plan, late),
             events: events::Events::new(plan),
             plan: Arc::clone(plan),
+            artifacts: artifacts::Artifacts::new(plan, saved),
         }
     }
 
     /// After each step.
-    pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
+    pub(crate) fn step(&mut self, step: &Step<'_>, served: &artifacts::Served<'_>) -> Result<(), String> {
         for effect in step.effects {
             if let Effect::ApplyPlan(plan) = effect {
                 if *plan == self.plan {
@@ -79,6 +84,7 @@ impl Checkers {
         self.liveness.step(step)?;
         self.state.step(step)?;
         self.events.step(step)?;
+        self.artifacts.step(step, served)?;
         self.drain.step(step)
     }
 
@@ -96,7 +102,8 @@ impl Checkers {
     }
 
     /// When the world is calm and the engine has come to rest.
-    pub(crate) fn rest(&self, view: &View, file: Option<&Arc<Values>>) -> Result<(), String> {
+    pub(crate) fn rest(&self, view: &View, file: Option<&Arc<Values>>, store: &Store) -> Result<(), String> {
+        self.artifacts.rest(view, store)?;
         self.changes.rest()?;
         self.processes.rest(view)?;
         self.events.rest(view, file)?;

@@ -36,13 +36,13 @@ fn edit(plan: &mut Plan, dice: &mut Dice) {
     match dice.below(12) {
         0 | 1 => put_process(plan, dice),
         2 => {
-            if let Some(name) = any(plan.processes.keys(), dice) {
+            if let Some(name) = any(plan.processes.keys(), dice).filter(|name| !is_consumer(plan, name)) {
                 remove_process(plan, dice, &name);
             }
         }
         3 => put_hook(plan, dice),
         4 => {
-            if let Some(name) = any(plan.hooks.keys(), dice) {
+            if let Some(name) = any(plan.hooks.keys(), dice).filter(|name| !is_build(plan, name)) {
                 plan.hooks.remove(&name);
                 redraw_those_that(plan, dice, |step| matches!(step, Step::RunHook(hook) if *hook == name));
             }
@@ -71,6 +71,15 @@ fn edit(plan: &mut Plan, dice: &mut Dice) {
     }
 }
 
+/// Artifacts stay as they are, and so do those whom they need.
+fn is_consumer(plan: &Plan, name: &ProcessName) -> bool {
+    plan.artifacts.values().any(|artifact| artifact.consumers.contains(name))
+}
+
+fn is_build(plan: &Plan, name: &HookName) -> bool {
+    plan.artifacts.values().any(|artifact| artifact.build_hook == *name)
+}
+
 fn any<'n, N: Clone + 'n>(names: impl Iterator<Item = &'n N>, dice: &mut Dice) -> Option<N> {
     let names: Vec<&N> = names.collect();
     if names.is_empty() { None } else { Some((*dice.pick(&names)).clone()) }
@@ -83,6 +92,9 @@ fn put_process(plan: &mut Plan, dice: &mut Dice) {
     process.events = plans::draw_grant(dice);
     only_known(&mut process.events, plan);
     let name = ProcessName::new(format!("p{number}"));
+    if is_consumer(plan, &name) {
+        return;
+    }
     // Now and then only a small thing is another.
     if let Some(old) = plan.processes.get_mut(&name).filter(|_| dice.percent(30)) {
         Arc::make_mut(old).autostart = process.autostart;
@@ -119,7 +131,10 @@ fn put_hook(plan: &mut Plan, dice: &mut Dice) {
     let mut hook = plans::draw_hook(dice, number, &workflows);
     hook.events = plans::draw_grant(dice);
     only_known(&mut hook.events, plan);
-    plan.hooks.insert(HookName::new(format!("h{number}")), Arc::new(hook));
+    let name = HookName::new(format!("h{number}"));
+    if !is_build(plan, &name) {
+        plan.hooks.insert(name, Arc::new(hook));
+    }
 }
 
 fn remove_workflow(plan: &mut Plan, dice: &mut Dice, name: &WorkflowName) {

@@ -36,6 +36,10 @@ pub(crate) struct Faults {
     pub(crate) junk: u32,
     /// The state file cannot be written.
     pub(crate) save_fails: u32,
+    /// File work for an artifact fails.
+    pub(crate) file_work_fails: u32,
+    /// A life answers with another generation than it was told of.
+    pub(crate) wrong_generation: u32,
     /// Something is slow: up to `slowest`.
     pub(crate) slow: u32,
     /// The slowest answer.
@@ -68,6 +72,8 @@ impl Faults {
             hook_deaf: chance(60),
             junk: chance(40),
             save_fails: chance(50),
+            file_work_fails: chance(40),
+            wrong_generation: chance(50),
             slow: chance(40),
             slowest: dice.millis(1, 3000),
             late_deadline: Duration::from_micros(*dice.pick(&[0, 0, 80, 30_000])),

@@ -11,12 +11,14 @@ mod faults;
 mod marks;
 mod plans;
 mod session;
+mod store;
 mod told;
 #[path = "../stage/trace.rs"]
 mod trace;
 mod world;
 
 use session::Session;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Sessions in every `cargo test`.
@@ -66,21 +68,27 @@ fn thousands_of_sessions_keep_every_promise() {
     }
     let from = number("SIM_FROM").unwrap_or(0);
     let mut steps = 0;
+    let mut tally: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut failures = Vec::new();
     let most = number("SIM_FAILURES").unwrap_or(FAILURES_MAX);
     for seed in from..from + number("SIM_SEEDS").unwrap_or(SEEDS) {
         let (session, broken) = live(seed, false);
         steps += session.steps;
+        session.tally.iter().for_each(|(rare, times)| *tally.entry(rare).or_default() += times);
         failures.extend(broken.map(|broken| (seed, broken)));
         if failures.len() as u64 >= most {
             break;
         }
     }
-    eprintln!("{steps} steps");
+    eprintln!("{steps} steps, {tally:?}");
     if let Some((seed, broken)) = failures.first() {
         let others: Vec<String> =
             failures[1..].iter().map(|(seed, broken)| format!("SIM_SEED={seed}: {broken}")).collect();
         panic!("{}\n{}", report(*seed, broken, TAIL), others.join("\n"));
+    }
+    let is_enough = number("SIM_SEEDS").is_none_or(|seeds| seeds >= SEEDS);
+    if is_enough {
+        assert_eq!(told::RARE.iter().find(|rare| !tally.contains_key(*rare)), None, "never lived through");
     }
 }
 

@@ -2,8 +2,11 @@
 
 use crate::dice::Dice;
 use crate::marks::Mark;
-use devloop_core::names::{EventName, HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName};
+use devloop_core::names::{
+    ArtifactName, EventName, HookName, LockName, ProcessName, StateKey, WatchName, WorkflowName,
+};
 use devloop_core::plan::Plan;
+use devloop_core::plan::artifact::ArtifactPlan;
 use devloop_core::plan::command::CommandPlan;
 use devloop_core::plan::event::{EventPlan, ValuePattern};
 use devloop_core::plan::hook::{Capture, HookPlan, ObservePlan};
@@ -42,6 +45,7 @@ pub(crate) fn draw(dice: &mut Dice) -> Plan {
         plan.workflows.insert(name.clone(), Arc::new(workflow));
     }
     untangle(&mut plan);
+    draw_artifacts(&mut dice.clone(), &mut plan, &workflow_names);
     for number in 0..=dice.below(4) {
         let watch = draw_watch(dice, &workflow_names);
         plan.watches.insert(WatchName::new(format!("g{number}")), watch);
@@ -54,6 +58,39 @@ pub(crate) fn draw(dice: &mut Dice) -> Plan {
     }
     draw_events(&mut dice.clone(), &mut plan);
     plan
+}
+
+/// Draws artifacts of hooks that are not polled, for processes that have no other; each is published by a workflow or two.
+fn draw_artifacts(dice: &mut Dice, plan: &mut Plan, workflows: &[WorkflowName]) {
+    let is_builder = |(_, hook): &(&HookName, &Arc<HookPlan>)| hook.observe.is_none();
+    let hooks: Vec<HookName> = plan.hooks.iter().filter(is_builder).map(|(name, _)| name.clone()).collect();
+    if hooks.is_empty() || dice.percent(60) {
+        return;
+    }
+    let mut processes: Vec<ProcessName> = plan.processes.keys().cloned().collect();
+    for number in 0..=dice.below(2) {
+        let name = ArtifactName::new(format!("a{number}"));
+        let consumers: BTreeSet<ProcessName> = processes.extract_if(.., |_| dice.percent(40)).collect();
+        for consumer in &consumers {
+            let Some(process) = plan.processes.get_mut(consumer) else { continue };
+            let process = Arc::make_mut(process);
+            let expect_body = Some(Template::parse(&format!("{{{{ artifact.{name}.generation }}}}")));
+            let kind = ProbeKind::Http { url: words("http://127.0.0.1:8080/"), expect_body };
+            process.autostart = false;
+            process.readiness =
+                Some(ProbePlan { kind, interval: dice.millis(10, 600), timeout: dice.millis(300, 8000) });
+        }
+        for _ in 0..=dice.below(2) {
+            let Some(workflow) = plan.workflows.get_mut(dice.pick(workflows)) else { continue };
+            let steps = &mut Arc::make_mut(workflow).steps;
+            let at = if dice.percent(50) { 1 } else { steps.len() };
+            steps.insert(at, Step::PublishArtifact(name.clone()));
+            consumers.iter().for_each(|consumer| steps.insert(at, Mark::Unsure.step(consumer.as_str())));
+        }
+        let build_hook = dice.pick(&hooks).clone();
+        let retain = 1 + dice.below(3);
+        plan.artifacts.insert(name, Arc::new(ArtifactPlan { build_hook, consumers, retain }));
+    }
 }
 
 /// Draws events for workflows that do not skip; each such workflow says first what it sees.

@@ -1,6 +1,7 @@
 //! One simulated session: a plan, a world and an engine from one seed; a fault phase, a calm phase that demands rest,
 //! and an interrupt that must end it.
 
+use crate::checkers::artifacts::Served;
 use crate::checkers::{Checkers, Step};
 use crate::dice::Dice;
 use crate::plans;
@@ -15,6 +16,7 @@ use devloop_core::plan::Plan;
 use devloop_core::protocol::Protocol;
 use devloop_core::value::Value;
 use devloop_core::view::{Condition, View};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +52,10 @@ pub(crate) struct Session {
     /// One line a step, when it is kept.
     pub(crate) trace: Option<Vec<String>>,
     is_over: bool,
+    /// The step after which devloop is killed.
+    killed_at: Option<u64>,
+    /// How often something rare was lived through: a simulation that never gets there proves nothing.
+    pub(crate) tally: BTreeMap<&'static str, u64>,
 }
 
 impl Session {
@@ -66,7 +72,10 @@ impl Session {
             saved.insert("k0".into(), Value::from("old"));
             saved.insert("r0".into(), Value::from("old"));
         }
-        let engine = Engine::new(Arc::clone(&plan), saved, seed);
+        // A session with artifacts may be killed in the middle, and another one goes on from what is on disk.
+        let kill = Dice::new(seed ^ 0xdead).percent(50) && !plan.artifacts.is_empty();
+        let killed_at = kill.then(|| 1 + Dice::new(seed ^ 0xbeef).roll() % 400);
+        let engine = Engine::new(Arc::clone(&plan), saved.clone(), seed);
         let trace = is_traced.then(|| told::plan(&plan));
         let late = world.faults.late_deadline;
         Self {
@@ -74,7 +83,9 @@ impl Session {
             engine,
             world,
             protocol: Protocol::new(),
-            checkers: Checkers::new(&plan, late),
+            checkers: Checkers::new(&plan, late, &saved),
+            killed_at,
+            tally: BTreeMap::new(),
             act: Act::Faults { until },
             now: Moment::ZERO,
             seed,
@@ -88,12 +99,35 @@ impl Session {
     pub(crate) fn live(&mut self) -> Result<(), String> {
         self.step(&Fact::SessionBegan)?;
         while !self.is_over {
+            if self.killed_at.is_some_and(|at| at <= self.steps) {
+                self.begin_again()?;
+            }
             let fact = self.next_fact()?;
             if let Some(fact) = fact {
                 self.step(&fact)?;
             }
         }
         Ok(())
+    }
+
+    /// Devloop is killed, and started again: all that it has is what is on disk.
+    fn begin_again(&mut self) -> Result<(), String> {
+        self.killed_at = None;
+        self.note("— killed —");
+        let mut dice = Dice::new(self.seed ^ 0xcafe);
+        let plan = self.world.newest_plan();
+        let world = World::new(Arc::clone(&plan), dice.clone());
+        self.world = std::mem::replace(&mut self.world, world).after_crash(Dice::new(dice.roll()));
+        let until = Moment::ZERO + dice.millis(500, 15_000);
+        plant(&mut self.world, &mut dice, until);
+        plant_saves(&mut self.world, &mut Dice::new(!self.seed ^ 0xcafe), until);
+        let saved = self.world.file.as_ref().map_or_else(Values::new, |file| Values::clone(file));
+        self.engine = Engine::new(Arc::clone(&plan), saved.clone(), dice.roll());
+        self.protocol = Protocol::new();
+        self.checkers = Checkers::new(&plan, self.world.faults.late_deadline, &saved);
+        self.view = self.engine.view();
+        (self.act, self.now) = (Act::Faults { until }, Moment::ZERO);
+        self.step(&Fact::SessionBegan)
     }
 
     /// Jumps to what happens next; none when it turned out to be nothing.
@@ -134,7 +168,7 @@ impl Session {
                 if !is_resting && waited < REST_MAX {
                     return Ok(None);
                 }
-                self.checkers.rest(&self.view, self.world.file.as_ref())?;
+                self.checkers.rest(&self.view, self.world.file.as_ref(), &self.world.store)?;
                 self.checkers.follows_config(self.world.config())?;
                 if !is_resting {
                     return Err(format!("no rest: {:?}", self.view));
@@ -191,6 +225,9 @@ impl Session {
             if let (Effect::ApplyPlan(plan), Some(trace)) = (effect, &mut self.trace) {
                 trace.extend(told::plan(plan).into_iter().map(|line| format!("    {line}")));
             }
+            if let Some(rare) = told::rare(effect) {
+                *self.tally.entry(rare).or_default() += 1;
+            }
         }
         let after = self.engine.view();
         let step = Step {
@@ -202,7 +239,8 @@ impl Session {
             after: &after,
             file: file.as_ref(),
         };
-        self.checkers.step(&step)?;
+        let World { store, lives, file, .. } = &self.world;
+        self.checkers.step(&step, &Served { store, lives, file: file.as_ref() })?;
         if let Some(at) = self.engine.next_deadline().filter(|at| *at <= self.now)
             && !self.is_over
         {
@@ -272,7 +310,7 @@ fn plant(world: &mut World, dice: &mut Dice, until: Moment) {
         for _ in 0..=touches {
             let other = format!("{}/{}", dice.pick(&plans::FOLDERS), dice.pick(&["u.rs", "v.css", "w.tmp"]));
             let path: Arc<str> = if dice.percent(70) { path.as_str().into() } else { other.into() };
-            let kinds = [TouchKind::Settled, TouchKind::Settled, TouchKind::Writing, TouchKind::Found];
+            let kinds = [TouchKind::Settled, TouchKind::Settled, TouchKind::Writing, TouchKind::Found, TouchKind::Half];
             let touch = |kind| Fact::PathsTouched(vec![Touch { path: Arc::clone(&path), kind }]);
             world.plant(at, touch(*dice.pick(&kinds)));
             at = at + Duration::from_micros(dice.roll() % pause);

@@ -3,14 +3,18 @@
 use crate::dice::Dice;
 use crate::edits;
 use crate::faults::Faults;
-use devloop_core::effect::{Effect, Values};
+use crate::store::Store;
+use devloop_core::effect::{ArtifactOrder, Effect, Values};
 use devloop_core::fact::{
     CaptureFailure, Captured, ExitStatus, Fact, Holder, HookOutcome, LoadedPlan, ProbeAnswer, ProbeRole, ProcessFact,
     StartFailure,
 };
 use devloop_core::moment::Moment;
-use devloop_core::names::{HookName, Incarnation, ProcessName, RequestId, StateKey, StateVersion, TaskId};
+use devloop_core::names::{
+    ArtifactName, Generation, HookName, Incarnation, ProcessName, RequestId, StateKey, StateVersion, TaskId,
+};
 use devloop_core::plan::Plan;
+use devloop_core::plan::artifact::ArtifactPlan;
 use devloop_core::plan::hook::{Capture, HookPlan};
 use devloop_core::plan::probe::ProbeKind;
 use devloop_core::value::Value;
@@ -31,6 +35,7 @@ enum Happening {
     HookEnd(TaskId),
     ProbeEnd(TaskId),
     SaveEnd,
+    FileWorkEnd(TaskId),
     /// Whoever runs then posts something.
     Post,
     /// Somebody does something to the config file.
@@ -59,6 +64,12 @@ pub(crate) struct Life {
     has_leftovers: bool,
     is_stuck: bool,
     ready_at: Option<Moment>,
+    /// The generation of its artifact that it was told of.
+    pub(crate) told: Option<Generation>,
+    /// It answers with another one.
+    is_wrong: bool,
+    /// The generation that it has answered with.
+    pub(crate) answered: Option<Generation>,
 }
 
 /// What a life is by now.
@@ -83,6 +94,7 @@ struct HookLife {
 struct Attempt {
     process: ProcessName,
     role: ProbeRole,
+    expect_body: Option<String>,
     is_cancelled: bool,
 }
 
@@ -115,6 +127,13 @@ pub(crate) struct World {
     is_watching: bool,
     is_calm: bool,
     is_guardian_lost: bool,
+    /// Folders of artifacts.
+    pub(crate) store: Store,
+    /// What children are told of.
+    served: BTreeMap<ArtifactName, Generation>,
+    /// File work that was asked for, and when the last of it is done: one after the other.
+    orders: BTreeMap<TaskId, (ArtifactName, ArtifactOrder)>,
+    orders_until: Moment,
 }
 
 impl World {
@@ -143,7 +162,26 @@ impl World {
             is_watching: false,
             is_calm: false,
             is_guardian_lost: false,
+            store: Store::default(),
+            served: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            orders_until: Moment::ZERO,
         }
+    }
+
+    /// The same disk after a crash: what was under way is done, or is not.
+    pub(crate) fn after_crash(mut self, dice: Dice) -> Self {
+        if let Some((_, values)) = self.save.take().filter(|_| self.dice.percent(50)) {
+            self.file = Some(values);
+        }
+        for (artifact, order) in std::mem::take(&mut self.orders).into_values() {
+            if self.dice.percent(50) {
+                break;
+            }
+            self.store.work(&artifact, &order, false);
+        }
+        // The next session begins with what the config says by then.
+        Self { file: self.file, store: self.store, ..Self::new(self.config_plan, dice) }
     }
 
     /// Makes a fact happen later, whatever is then.
@@ -159,6 +197,11 @@ impl World {
     /// Lets somebody save the config.
     pub(crate) fn plant_save(&mut self, at: Moment) {
         self.schedule(at, Happening::SaveConfig);
+    }
+
+    /// The last plan that stood in the config file.
+    pub(crate) fn newest_plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.config_plan)
     }
 
     /// The plan in the config file, if there is one.
@@ -272,6 +315,11 @@ impl World {
             Happening::HookEnd(task) => self.end_hook(task),
             Happening::ProbeEnd(task) => self.end_probe(now, task),
             Happening::SaveEnd => self.end_save(),
+            Happening::FileWorkEnd(task) => {
+                let (artifact, order) = self.orders.remove(&task)?;
+                let fails = self.dice.percent(self.faults.file_work_fails);
+                Some(Fact::ArtifactAnswered { task, answer: self.store.work(&artifact, &order, fails) })
+            }
             Happening::Post => self.post(),
             Happening::SaveConfig => Some(self.save_config()),
             Happening::LoadEnd => Some(self.load_config()),
@@ -313,8 +361,9 @@ impl World {
                     self.schedule(at, Happening::HookEnd(*task));
                 }
             }
-            Effect::StartProbe { task, process, role, within, .. } => {
-                let attempt = Attempt { process: process.clone(), role: *role, is_cancelled: false };
+            Effect::StartProbe { task, process, role, expect_body, within } => {
+                let (process, role, expect_body) = (process.clone(), *role, expect_body.clone());
+                let attempt = Attempt { process, role, expect_body, is_cancelled: false };
                 self.attempts.insert(*task, attempt);
                 let at = now + self.latency().min(*within) + Duration::from_micros(150);
                 self.schedule(at, Happening::ProbeEnd(*task));
@@ -334,6 +383,16 @@ impl World {
                 self.schedule(at, Happening::LoadEnd);
             }
             Effect::ApplyPlan(plan) => self.plan = edits::with_gone(&self.plan, plan),
+            Effect::Artifact(task, artifact, order) => {
+                self.orders.insert(*task, (artifact.clone(), order.clone()));
+                let at = self.orders_until.max(now + self.latency());
+                self.orders_until = at;
+                self.schedule(at, Happening::FileWorkEnd(*task));
+            }
+            Effect::ServeArtifact(artifact, generation) => {
+                self.served.remove(artifact);
+                self.served.extend(generation.map(|generation| (artifact.clone(), generation)));
+            }
             Effect::AnswerRequest { .. } | Effect::BroadcastReload | Effect::Report(_) | Effect::EndSession(_) => {}
         }
     }
@@ -352,6 +411,7 @@ impl World {
             if let Some(life) = self.lives.get_mut(&name) {
                 life.ready_at = Some(life.ready_at.map_or(soon, |at| at.min(soon)));
                 life.is_stuck = false;
+                life.is_wrong = false;
                 life.is_deaf = false;
             }
             if life.is_stopping || life.is_killed {
@@ -394,10 +454,19 @@ impl World {
             has_leftovers: self.dice.percent(self.faults.leftovers),
             is_stuck: self.dice.percent(self.faults.stuck),
             ready_at: None,
+            told: self.artifact_of(name).and_then(|artifact| self.served.get(&artifact).copied()),
+            is_wrong: self.dice.percent(self.faults.wrong_generation),
+            answered: None,
         };
         self.lives.insert(name.clone(), life);
         let at = now + self.latency();
         self.schedule(at, Happening::Launch(name.clone(), incarnation));
+    }
+
+    /// What a process serves.
+    fn artifact_of(&self, process: &ProcessName) -> Option<ArtifactName> {
+        let is_served = |(_, plan): &(&ArtifactName, &Arc<ArtifactPlan>)| plan.consumers.contains(process);
+        self.plan.artifacts.iter().find(is_served).map(|(name, _)| name.clone())
     }
 
     fn launch(&mut self, now: Moment, name: &ProcessName, incarnation: Incarnation) -> Option<Fact> {
@@ -548,7 +617,10 @@ impl World {
         if attempt.is_cancelled && !self.dice.percent(self.faults.late_answers) {
             return None;
         }
+        let is_consumer = self.artifact_of(&attempt.process).is_some() && attempt.role == ProbeRole::Readiness;
         let life = self.lives.get(&attempt.process)?;
+        let told = life.told.map_or(String::new(), |told| told.to_string());
+        let is_exact = !is_consumer || (attempt.expect_body == Some(told) && !life.is_wrong);
         let is_up = life.stage == Stage::Running;
         let is_ready = is_up && life.ready_at.is_some_and(|at| at <= now);
         let is_wrong = self.dice.percent(match attempt.role {
@@ -556,7 +628,13 @@ impl World {
             ProbeRole::Liveness => self.faults.unwell / 3,
         });
         let answer = match (is_ready, is_wrong) {
-            (true, false) => ProbeAnswer::Well,
+            (true, false) if !is_exact => ProbeAnswer::Unwell("another body".to_owned()),
+            (true, false) => {
+                if let Some(life) = self.lives.get_mut(&attempt.process).filter(|_| !attempt.is_cancelled) {
+                    life.answered = life.told;
+                }
+                ProbeAnswer::Well
+            }
             (true, true) => ProbeAnswer::Unwell("status 500".to_owned()),
             (false, _) if is_up && self.dice.percent(30) => ProbeAnswer::Unwell("status 503".to_owned()),
             (false, _) => ProbeAnswer::Refused,

@@ -1,7 +1,8 @@
 //! Plans in few words, for stories.
 
-use devloop_core::names::{EventName, HookName, ProcessName, StateKey, WatchName, WorkflowName};
+use devloop_core::names::{ArtifactName, EventName, HookName, ProcessName, StateKey, WatchName, WorkflowName};
 use devloop_core::plan::Plan;
+use devloop_core::plan::artifact::ArtifactPlan;
 use devloop_core::plan::command::CommandPlan;
 use devloop_core::plan::event::{EventPlan, ValuePattern};
 use devloop_core::plan::hook::{Capture, HookPlan};
@@ -81,6 +82,25 @@ impl Planned {
         self
     }
 
+    /// An artifact of the hook `build` for the process `server`, which is made its consumer.
+    pub(crate) fn artifact(mut self, name: &str) -> Self {
+        let body = Template::parse(&format!("{{{{ artifact.{name}.generation }}}}"));
+        self = self.hook("build", |_| {}).process("server", |server| {
+            server.autostart = false;
+            let kind =
+                ProbeKind::Http { url: Words::strict("http://127.0.0.1:8080/").unwrap(), expect_body: Some(body) };
+            let (interval, timeout) = (Duration::from_millis(500), Duration::from_millis(100));
+            server.readiness = Some(ProbePlan { kind, interval, timeout });
+        });
+        let artifact = ArtifactPlan {
+            build_hook: HookName::from("build"),
+            consumers: [ProcessName::from("server")].into(),
+            retain: 2,
+        };
+        self.0.artifacts.insert(ArtifactName::from(name), Arc::new(artifact));
+        self
+    }
+
     /// An event whose values are words of small letters and digits.
     pub(crate) fn event(mut self, name: &str, key: &str, workflow: &str) -> Self {
         let pattern = ValuePattern::new("^[a-z0-9-]+$", false, 1 << 20).ok();
@@ -156,6 +176,10 @@ pub(crate) fn hook(name: &str) -> Step {
 
 pub(crate) fn run(name: &str) -> Step {
     Step::RunWorkflow(WorkflowName::from(name))
+}
+
+pub(crate) fn publish(name: &str) -> Step {
+    Step::PublishArtifact(ArtifactName::from(name))
 }
 
 pub(crate) fn sleep(millis: u64) -> Step {

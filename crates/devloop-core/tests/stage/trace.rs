@@ -42,6 +42,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
         }
         Fact::ProbeAnswered { task, answer } => format!("probe {task} says {answer:?}"),
         Fact::EventPosted { request, event, value, .. } => format!("{request} posts {value:?} to {event}"),
+        Fact::ArtifactAnswered { task, answer } => format!("files {task}: {answer:?}"),
         Fact::StateSaved(version) => format!("saved {version}"),
         Fact::StateSaveFailed(version, error) => format!("failed to save {version}: {error}"),
         Fact::InterruptRequested(interrupt) => format!("interrupt {interrupt:?}"),
@@ -89,6 +90,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         }
         Effect::LoadPlan => "load".to_owned(),
         Effect::ApplyPlan(_) => "apply".to_owned(),
+        Effect::Artifact(task, artifact, order) => format!("files {task} of {artifact}: {order:?}"),
+        Effect::ServeArtifact(artifact, Some(generation)) => format!("serve {artifact} {generation}"),
+        Effect::ServeArtifact(artifact, None) => format!("serve no {artifact}"),
         Effect::BroadcastReload => "reload".to_owned(),
         Effect::Report(notice) => notice_words(notice),
         Effect::EndSession(Ending::AsAsked) => "end as asked".to_owned(),

@@ -190,14 +190,15 @@ fn nameless(folder: &Path, file: &Path, text: &str) {
 /// Folders, three deep, each with a file at once, before anybody can look.
 pub(crate) fn new_folders(world: &mut World, dice: &mut Dice) -> Outcome {
     for _ in 0..dice.between(1, 10) {
-        let name = world.load.new_value();
-        let top = *dice.pick(&["src", "page", "src/d1"]);
-        world.project.file(&format!("{top}/new-{name}/b/c/f.html"), &name);
+        // Few names, so that the tree of a long session does not grow.
+        let folder = format!("{}/new-{}", dice.pick(&["src", "page", "src/d1"]), dice.below(10));
+        let _ = fs::remove_dir_all(world.project.path(&folder));
+        world.project.file(&format!("{folder}/b/c/f.html"), &world.load.new_value());
         if dice.one_in(2) {
             pass(dice, 30);
         }
         if dice.one_in(3) {
-            fs::remove_dir_all(world.project.path(&format!("{top}/new-{name}"))).unwrap();
+            fs::remove_dir_all(world.project.path(&folder)).unwrap();
         }
     }
     Ok(())

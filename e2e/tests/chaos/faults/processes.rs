@@ -205,6 +205,7 @@ pub(crate) fn kill_hook(world: &mut World, dice: &mut Dice) -> Outcome {
         });
         if let Some(pid) = hook {
             world.signal(pid, Signal::KILL);
+            world.session().has_lost_records = true;
         }
     }
     // A run that failed has seen its change; the next one makes up for its record.

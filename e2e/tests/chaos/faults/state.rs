@@ -42,8 +42,10 @@ pub(crate) fn folder(world: &mut World, dice: &mut Dice) -> Outcome {
         "moved and back" => {
             fs::rename(&path, &aside).unwrap();
             pass(dice, 500);
-            remove(&path);
-            fs::rename(&aside, &path).unwrap();
+            // devloop may have made a new one in between, and again.
+            while fs::rename(&aside, &path).is_err() {
+                remove(&path);
+            }
         }
         _ => {
             fs::rename(&path, &aside).unwrap();

@@ -1,7 +1,8 @@
 //! What the system does to watching: full queues, limits, a lost root, comparing at intervals, the end.
 
 use super::super::inotify::Inotify;
-use super::super::native::{Native, run_with};
+use super::super::native::Native;
+use super::super::thread::run_with;
 use super::super::{Post, hints, stamps, tree};
 use super::*;
 
@@ -22,7 +23,7 @@ impl Stage {
 }
 
 #[test]
-fn after_lost_events_every_difference_is_found_and_nothing_else() {
+fn w1_after_lost_events_every_difference_is_found_and_nothing_else() {
     let mut stage = Stage::new(&["one/"]);
     stage.group("two", &["two/**/*.txt"]);
     stage.file("one/same", "s").file("one/gone", "g").file("one/changed", "c").file("two/deep/gone/a.txt", "a");
@@ -54,7 +55,7 @@ fn after_lost_events_every_difference_is_found_and_nothing_else() {
 
 // promise: watch.overflow.1
 #[test]
-fn a_queue_that_runs_over_loses_no_file() {
+fn w1_a_queue_that_runs_over_loses_no_file() {
     let mut stage = Stage::new(&["src/"]);
     stage.folder("src");
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
@@ -81,9 +82,46 @@ fn a_queue_that_runs_over_loses_no_file() {
     stage.until_settled(&paths.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
+/// The system is short of descriptors.
+struct Short;
+
+impl tree::Eyes for Short {
+    fn watch(
+        &mut self,
+        _: &Path,
+        _: &tree::Relative,
+        _: super::super::targets::Cover,
+        _: bool,
+    ) -> std::io::Result<tree::Seen> {
+        Err(rustix::io::Errno::MFILE.into())
+    }
+
+    fn unwatch(&mut self, _: i32, _: &[u8]) {}
+}
+
+#[test]
+fn w2_a_system_that_is_short_of_descriptors_makes_no_file_look_removed() {
+    let mut stage = Stage::new(&["src/"]);
+    stage.file("src/a/f", "1").file("src/b/f", "1");
+    let post = stage.post();
+    let mut tree = tree::Tree::new(&post.plan, post.root, post.own.clone());
+    let mut batch = super::super::batch::Batch::new(&post.plan, post.own);
+    tree.survey(&mut super::super::polling::Closed, b"", tree::Look::First, &mut batch);
+    for _ in 0..3 {
+        tree.survey(&mut Short, b"", tree::Look::Poll, &mut batch);
+    }
+    assert_eq!(batch.take(), []);
+    let troubles = tree.troubles();
+    assert!(matches!(&troubles[..], [WatcherTrouble::PutOff { .. }]), "told once: {troubles:?}");
+    stage.file("src/b/f", "22");
+    tree.survey(&mut super::super::polling::Closed, b"", tree::Look::Poll, &mut batch);
+    let seen: Vec<String> = batch.take().iter().map(|touch| touch.path.to_string()).collect();
+    assert_eq!(seen, ["src/b/f"]);
+}
+
 // promise: watch.limit.1
 #[test]
-fn without_enough_watches_the_rest_is_compared_at_intervals() {
+fn w2_without_enough_watches_the_rest_is_compared_at_intervals() {
     let mut stage = Stage::new(&["src/"]);
     stage.plan.watcher.poll_interval = Duration::from_millis(20);
     stage.file("src/a/f", "1").file("src/b/f", "1").file("src/c/d/f", "1");

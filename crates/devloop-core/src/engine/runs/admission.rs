@@ -37,10 +37,10 @@ pub(crate) struct Want {
 }
 
 impl Want {
-    /// A run that is cancelled for this one leaves its reasons to it.
+    /// A run that is cancelled for this one leaves its reasons to it. A client that posted waits for nothing.
     pub(crate) fn take_over(&mut self, origin: &mut Origin) {
         let origin = std::mem::take(origin);
-        if !origin.is_own_doing {
+        if !origin.is_own_doing && !origin.events.is_empty() {
             self.not_before = None;
         }
         self.origin.merge(origin);
@@ -76,6 +76,30 @@ impl Admission {
         run.origin.merge(want.origin);
         run.not_before = run.not_before.zip(want.not_before).map(|(one, other)| one.min(other));
         Some(run.id)
+    }
+
+    /// The waiting run of a workflow, if it is held back, is so until then.
+    pub(crate) fn hold(&mut self, workflow: &WorkflowName, until: Moment) {
+        let held = self.waiting.iter_mut().find(|run| run.workflow == *workflow);
+        if let Some(at) = held.and_then(|run| run.not_before.as_mut()) {
+            *at = until;
+        }
+    }
+
+    /// The waiting run of a workflow, if it is held back, is so until then at the latest.
+    pub(crate) fn hurry(&mut self, workflow: &WorkflowName, until: Moment) {
+        let held = self.waiting.iter_mut().find(|run| run.workflow == *workflow);
+        if let Some(at) = held.and_then(|run| run.not_before.as_mut()) {
+            *at = until.min(*at);
+        }
+    }
+
+    /// The same for all other workflows' runs that are held back for their files.
+    pub(crate) fn hurry_others(&mut self, workflow: &WorkflowName, until: Moment) {
+        let is_other = |run: &&mut WaitingRun| run.workflow != *workflow && run.origin.events.is_empty();
+        for run in self.waiting.iter_mut().filter(is_other) {
+            run.not_before = run.not_before.map(|at| at.min(until));
+        }
     }
 
     /// A new run waits. An edge always leads to an earlier run, so there is no cycle.

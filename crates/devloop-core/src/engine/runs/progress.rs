@@ -108,6 +108,17 @@ impl Flow {
         tasks
     }
 
+    /// Publishes that it waits for.
+    pub(crate) fn publishes(&self) -> Vec<TaskId> {
+        let mut publishes = Vec::new();
+        self.each_await(&mut |awaited| {
+            if let Await::Published(id) = awaited {
+                publishes.push(*id);
+            }
+        });
+        publishes
+    }
+
     /// When it goes on, or fails, whatever else happens.
     pub(crate) fn next_deadline(&self, processes: &Processes) -> Option<Moment> {
         let mut next: Option<Moment> = None;

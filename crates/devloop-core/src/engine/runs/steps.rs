@@ -6,9 +6,10 @@ use crate::effect::{Effect, Errand};
 use crate::engine::hooks::Hooks;
 use crate::engine::intake::Intake;
 use crate::engine::processes::{Look, Processes};
+use crate::engine::publishing::Publishing;
 use crate::engine::turn::Turn;
 use crate::moment::Moment;
-use crate::names::{HookName, Incarnation, ProcessName, TaskId, WorkflowName};
+use crate::names::{ArtifactName, HookName, Incarnation, ProcessName, TaskId, WorkflowName};
 use crate::notice::{Notice, StepFailure};
 use crate::plan::Plan;
 use crate::plan::workflow::Step;
@@ -22,6 +23,7 @@ pub(crate) struct Reach<'a> {
     pub(crate) turn: &'a mut Turn,
     pub(crate) processes: &'a mut Processes,
     pub(crate) hooks: &'a mut Hooks,
+    pub(crate) publishing: &'a mut Publishing,
     pub(crate) intake: &'a Intake,
     pub(crate) lineage: &'a mut Lineage,
 }
@@ -36,6 +38,7 @@ impl Reach<'_> {
             hooks: self.hooks,
             intake: self.intake,
             lineage: self.lineage,
+            publishing: self.publishing,
         }
     }
 }
@@ -50,6 +53,8 @@ pub(crate) enum Await {
     Gone { process: ProcessName, incarnation: Incarnation },
     /// A hook to end.
     Hook(TaskId),
+    /// A publish to end.
+    Published(TaskId),
     /// A moment.
     Until(Moment),
 }
@@ -103,6 +108,7 @@ pub(crate) fn begin(
             Begun::Awaits(Await::Ready { process: name.clone(), falls, begun: turn.now })
         }
         Step::RunHook(name) => run_hook(name, workflow, memory, reach),
+        Step::PublishArtifact(name) => publish(name, workflow, memory, reach),
         Step::RunWorkflow(name) => Begun::Inline(name.clone()),
         Step::Sleep(span) => Begun::Awaits(Await::Until(turn.now + *span)),
         Step::WriteState { key, value } => {
@@ -126,10 +132,22 @@ pub(crate) fn begin(
 
 fn run_hook(name: &HookName, workflow: &WorkflowName, memory: &Memory, reach: &mut Reach<'_>) -> Begun {
     let Some(plan) = reach.plan.hooks.get(name) else { return Begun::Done };
-    let errand = Errand { workflow: Arc::from(workflow.as_str()), changed_files: memory.files() };
+    let errand = errand(workflow, memory);
     let task = reach.hooks.want(reach.turn, name, plan, errand);
     reach.lineage.hook_wanted(task, memory.chain());
     Begun::Awaits(Await::Hook(task))
+}
+
+fn publish(name: &ArtifactName, workflow: &WorkflowName, memory: &Memory, reach: &mut Reach<'_>) -> Begun {
+    let why = (errand(workflow, memory), memory.chain());
+    match reach.publishing.want(reach.turn, reach.plan, name, why) {
+        Some(id) => Begun::Awaits(Await::Published(id)),
+        None => Begun::Done,
+    }
+}
+
+fn errand(workflow: &WorkflowName, memory: &Memory) -> Errand {
+    Errand { workflow: Arc::from(workflow.as_str()), changed_files: memory.files(), candidate: None }
 }
 
 impl Await {
@@ -142,6 +160,11 @@ impl Await {
             Self::Gone { process, incarnation } => reach.processes.look_gone(process, *incarnation),
             Self::Until(at) if *at <= now => Look::There,
             Self::Until(_) => Look::NotYet,
+            Self::Published(id) => match reach.publishing.take(*id) {
+                None => Look::NotYet,
+                Some(Ok(())) => Look::There,
+                Some(Err(failure)) => Look::Failed(failure),
+            },
             Self::Hook(task) => match reach.hooks.take(reach.turn, *task) {
                 None => Look::NotYet,
                 Some(Ok(written)) => {
@@ -158,7 +181,7 @@ impl Await {
         match self {
             Self::Until(at) => Some(*at),
             Self::Ready { process, begun, .. } => processes.ready_deadline(process, *begun),
-            Self::Started { .. } | Self::Gone { .. } | Self::Hook(_) => None,
+            Self::Started { .. } | Self::Gone { .. } | Self::Hook(_) | Self::Published(_) => None,
         }
     }
 }

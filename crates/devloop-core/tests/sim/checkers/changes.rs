@@ -32,6 +32,8 @@ pub(crate) struct Changes {
     carried: BTreeMap<WorkflowName, BTreeSet<Arc<str>>>,
     /// All that ever changed.
     touched: BTreeSet<Arc<str>>,
+    /// When the session was ready to run something.
+    live_at: Option<Moment>,
     is_over: bool,
 }
 
@@ -45,6 +47,7 @@ impl Changes {
             pending: BTreeMap::new(),
             carried: BTreeMap::new(),
             touched: BTreeSet::new(),
+            live_at: None,
             is_over: false,
         }
     }
@@ -86,6 +89,9 @@ impl Changes {
             self.effect(step.now, effect);
         }
         self.strangers(step)?;
+        if step.after.phase >= Phase::Startup {
+            self.live_at.get_or_insert(step.now);
+        }
         self.kept_back(step)
     }
 
@@ -142,12 +148,13 @@ impl Changes {
     }
 
     fn kept_back(&self, step: &Step<'_>) -> Result<(), String> {
+        let Some(live_at) = self.live_at else { return Ok(()) };
         let debounce = self.plans.iter().map(|plan| plan.debounce).max().unwrap_or_default();
         for ((workflow, path), at) in &self.pending {
             // A file that is still being written is waited for, and what else changed in its burst waits with it.
             let is_held_by_writer = !self.open.is_empty() || self.open_at.is_some_and(|open_at| open_at >= *at);
             let longest = if is_held_by_writer { debounce.max(WRITER_MIN) } else { debounce };
-            if step.now.since(*at) <= longest * 10 + self.late + SLACK {
+            if step.now.since(live_at.max(*at)) <= longest * 10 + self.late + SLACK {
                 continue;
             }
             let mut runs = step.after.runs.iter().chain(&step.after.waiting);

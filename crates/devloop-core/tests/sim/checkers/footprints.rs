@@ -2,7 +2,7 @@
 //! what an engine may reasonably count as well. Two runs must not overlap when they surely conflict, and must not wait
 //! for each other when they do not even widely.
 
-use devloop_core::names::{ProcessName, StateKey, WorkflowName};
+use devloop_core::names::{HookName, ProcessName, StateKey, WorkflowName};
 use devloop_core::plan::Plan;
 use devloop_core::plan::hook::Capture;
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
@@ -93,17 +93,16 @@ impl Walk<'_> {
                         self.around(name);
                     }
                 }
-                Step::RunHook(name) => {
-                    let hook = &self.plan.hooks[name];
-                    self.writes(format!("hook:{name}"));
-                    match &hook.capture {
-                        Capture::Ignore => {}
-                        Capture::Text { state_key } => self.writes(format!("key:{state_key}")),
-                        Capture::Json => self.writes("key:*".to_owned()),
+                Step::RunHook(name) => self.hook(name),
+                Step::PublishArtifact(name) => {
+                    let artifact = &self.plan.artifacts[name];
+                    self.writes(format!("artifact:{name}"));
+                    for field in ["generation", "path", "switching_generation", "rollback_generation", "rollback_path"]
+                    {
+                        self.writes(format!("key:artifact.{name}.{field}"));
                     }
-                    for lock in &hook.locks {
-                        self.writes(format!("lock:{lock}"));
-                    }
+                    self.hook(&artifact.build_hook);
+                    artifact.consumers.iter().for_each(|consumer| self.starts(consumer));
                 }
                 Step::RunWorkflow(name) => self.workflow(name),
                 Step::WriteState { key, value } => {
@@ -114,6 +113,19 @@ impl Walk<'_> {
                 Step::Parallel(steps) => self.steps(steps),
                 Step::Sleep(_) | Step::NotifyReload => {}
             }
+        }
+    }
+
+    fn hook(&mut self, name: &HookName) {
+        let hook = &self.plan.hooks[name];
+        self.writes(format!("hook:{name}"));
+        match &hook.capture {
+            Capture::Ignore => {}
+            Capture::Text { state_key } => self.writes(format!("key:{state_key}")),
+            Capture::Json => self.writes("key:*".to_owned()),
+        }
+        for lock in &hook.locks {
+            self.writes(format!("lock:{lock}"));
         }
     }
 

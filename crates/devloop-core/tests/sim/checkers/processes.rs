@@ -163,6 +163,9 @@ impl Processes {
     }
 
     fn process_fact(&mut self, name: &ProcessName, incarnation: Incarnation, fact: &ProcessFact) {
+        // A publish may want it once more, to go back.
+        let is_consumer = self.plan.artifacts.values().any(|artifact| artifact.consumers.contains(name));
+        let after_fall = if is_consumer { Wish::Unsure } else { Wish::Down };
         let Some(life) = self.lives.get_mut(name) else { return };
         let policy = life.plan.restart;
         let has_readiness = life.plan.readiness.is_some();
@@ -176,7 +179,7 @@ impl Processes {
                 if matches!(failure, StartFailure::AddressInUse { .. }) {
                     self.wishes.insert(name.clone(), Wish::Unsure);
                 } else if policy == RestartPolicy::Never && !life.is_asked_to_end && !life.is_again {
-                    self.wishes.insert(name.clone(), Wish::Down);
+                    self.wishes.insert(name.clone(), after_fall);
                 }
             }
             ProcessFact::Exited(status) => {
@@ -187,7 +190,7 @@ impl Processes {
                     RestartPolicy::Always => true,
                 };
                 if !life.is_asked_to_end && !is_wanted_again {
-                    self.wishes.insert(name.clone(), Wish::Down);
+                    self.wishes.insert(name.clone(), after_fall);
                 }
             }
             ProcessFact::Gone => life.stage = Stage::Over,

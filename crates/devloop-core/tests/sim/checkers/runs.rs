@@ -2,6 +2,7 @@
 
 use super::Step;
 use super::footprints::Footprint;
+use super::holds::Holds;
 use devloop_core::effect::Effect;
 use devloop_core::fact::Fact;
 use devloop_core::names::{RunId, WorkflowName};
@@ -9,12 +10,14 @@ use devloop_core::plan::Plan;
 use devloop_core::view::{Phase, RunView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) struct Runs {
     /// All plans of the session, the newest last.
     plans: Vec<Arc<Plan>>,
     /// What each run touches by the plan that it has, or will have.
     footprints: BTreeMap<RunId, Footprint>,
+    holds: Holds,
     /// Runs that were wanted in one step (a batch, the startup list): the step, and the place in its order.
     families: BTreeMap<RunId, Option<(u64, usize)>>,
     /// The step in which a run was wanted.
@@ -24,10 +27,11 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    pub(crate) fn new(plan: &Arc<Plan>) -> Self {
+    pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
         Self {
             plans: vec![Arc::clone(plan)],
             footprints: BTreeMap::new(),
+            holds: Holds::new(plan, late),
             families: BTreeMap::new(),
             elders: BTreeMap::new(),
             wanted_in: BTreeMap::new(),
@@ -42,6 +46,7 @@ impl Runs {
         }
         self.measure(step);
         self.adopt(step);
+        self.holds.step(step);
         self.overlaps(step)?;
         self.idle_waiting(step)?;
         self.overtaking(step)?;
@@ -110,7 +115,8 @@ impl Runs {
         Ok(())
     }
 
-    /// A run waits only for a run that it may conflict with, or that is before it in its batch.
+    /// A run waits only for a run that it may conflict with, or that is before it in its batch, or because it is held
+    /// back; nothing waits for one that is.
     fn idle_waiting(&self, step: &Step<'_>) -> Result<(), String> {
         if step.after.phase > Phase::Running {
             return Ok(());
@@ -123,6 +129,9 @@ impl Runs {
                     || self.wanted_in[&run.run] == self.wanted_in[&other.run]
                     || self.elders[&run.run].contains(&other.run)
             });
+            if !has_reason && self.holds.may_hold(run) {
+                continue;
+            }
             if !has_reason {
                 return Err(format!("a run of {} waits for nothing", run.workflow));
             }
@@ -137,7 +146,7 @@ impl Runs {
         for run in step.after.runs.iter().filter(|run| !were_going.contains(&run.run)) {
             let place = step.before.waiting.iter().position(|other| other.run == run.run);
             let earlier = &step.before.waiting[..place.unwrap_or(step.before.waiting.len())];
-            for other in &step.after.waiting {
+            for other in step.after.waiting.iter().filter(|other| !self.holds.may_hold(other)) {
                 if let Some((own, theirs)) = self.are_family(run, other)
                     && theirs < own
                 {

@@ -7,6 +7,7 @@ use devloop_core::effect::{Effect, Values};
 use devloop_core::fact::{Fact, ProcessFact};
 use devloop_core::names::{HookName, ProcessName, StateKey, WorkflowName};
 use devloop_core::plan::Plan;
+use devloop_core::plan::artifact::ArtifactKey;
 use devloop_core::value::Value;
 use devloop_core::view::View;
 use std::collections::{BTreeMap, BTreeSet};
@@ -193,7 +194,10 @@ impl State {
     }
 
     fn reserved(&self, view: &View) -> Result<(), String> {
-        if view.values.keys().any(|key| key.as_str().starts_with("artifact")) {
+        let is_own = |key: &StateKey| {
+            self.plan.artifacts.keys().any(|artifact| ArtifactKey::ALL.iter().any(|own| own.of(artifact) == *key))
+        };
+        if view.values.keys().any(|key| key.as_str().starts_with("artifact") && !is_own(key)) {
             return Err("a hook wrote a reserved key".to_owned());
         }
         match view.values.get("root") {
