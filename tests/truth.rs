@@ -17,9 +17,7 @@ fn read(path: &str) -> String {
 /// All Markdown files of the repository, relative to its root.
 fn documents() -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for folder in
-        ["", "bench", "docs", "docs/design", "examples/quickstart", "examples/blog", "examples/static-site"]
-    {
+    for folder in ["", "bench", "docs", "docs/design", "examples/quickstart", "examples/blog", "examples/static-site"] {
         let Ok(entries) = fs::read_dir(root().join(folder)) else { continue };
         for entry in entries {
             let name = entry.unwrap().file_name().into_string().unwrap();

@@ -235,7 +235,11 @@ impl Session {
                 self.last = LastSave::Over;
                 self.tell_failure(format!("not written within {} s", LAST_SAVE_MAX.as_secs()))
             }
-            _ => None,
+            LastSave::NotYet
+            | LastSave::Early { .. }
+            | LastSave::Wanted { .. }
+            | LastSave::Asked { .. }
+            | LastSave::Over => None,
         }
     }
 
