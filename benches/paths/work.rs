@@ -78,7 +78,7 @@ impl Session {
                 match effect {
                     Effect::WatchPaths => facts.push(Fact::WatchingBegan),
                     Effect::StartProcess(name, life) => {
-                        facts.push(Fact::Process(name, life, ProcessFact::Started { pid: 7 }))
+                        facts.push(Fact::Process(name, life, ProcessFact::Started { pid: 7 }));
                     }
                     Effect::StartHook { task, .. } => {
                         self.hooks += 1;

@@ -49,15 +49,12 @@ fn read_through_state(site: &Site, seen: &Seen) {
     };
     while !seen.is_over() {
         let Some((generation, path)) = named() else { continue };
-        match whole(Path::new(&path)) {
-            Some(found) => {
-                assert_eq!(found, generation, "the folder of a generation holds another one");
-                seen.through_state.fetch_add(1, Ordering::Relaxed);
-            }
-            None => {
-                let now = named();
-                assert_ne!(now, Some((generation, path)), "the state names a folder that is not whole");
-            }
+        if let Some(found) = whole(Path::new(&path)) {
+            assert_eq!(found, generation, "the folder of a generation holds another one");
+            seen.through_state.fetch_add(1, Ordering::Relaxed);
+        } else {
+            let now = named();
+            assert_ne!(now, Some((generation, path)), "the state names a folder that is not whole");
         }
     }
 }

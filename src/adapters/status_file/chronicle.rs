@@ -82,10 +82,10 @@ impl Chronicle {
                 past.files_left_out = changed_files.len().saturating_sub(FILES_KEPT);
             }
             Notice::WorkflowFinished { workflow, took } => {
-                self.run_ended(workflow, LastRun { took: Some(*took), ..LastRun::new("ok", now) })
+                self.run_ended(workflow, LastRun { took: Some(*took), ..LastRun::new("ok", now) });
             }
             Notice::WorkflowFailed { workflow, .. } => {
-                self.run_ended(workflow, LastRun { why: Some(words()), ..LastRun::new("failed", now) })
+                self.run_ended(workflow, LastRun { why: Some(words()), ..LastRun::new("failed", now) });
             }
             Notice::WorkflowCancelled { workflow } => self.run_ended(workflow, LastRun::new("cancelled", now)),
             Notice::ObserverFailed { hook, .. } => {

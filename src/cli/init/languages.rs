@@ -107,10 +107,9 @@ pub(super) fn python(project: &Project, draft: &mut Draft) {
         Some((with(&["python", "manage.py", "runserver", "--noreload"]), "Django"))
     } else if let Some(module) = module.as_ref().filter(|_| named.contains("fastapi") || named.contains("uvicorn")) {
         Some((with(&["uvicorn", &format!("{module}:app")]), "an ASGI app"))
-    } else if let Some(module) = module.as_ref().filter(|_| named.to_lowercase().contains("flask")) {
-        Some((with(&["flask", "--app", module, "run", "--no-reload"]), "a Flask app"))
     } else {
-        None
+        let module = module.as_ref().filter(|_| named.to_lowercase().contains("flask"));
+        module.map(|module| (with(&["flask", "--app", module, "run", "--no-reload"]), "a Flask app"))
     };
     let paths = vec!["**/*.py".to_owned(), manifest.to_owned()];
     let by = tool.map_or(String::new(), |tool| format!(", run by {tool}"));
