@@ -72,7 +72,6 @@ fn round(site: &Site, session: &mut Session, chance: u64) {
 
 // promise: artifact.whole.1
 #[test]
-#[expect(clippy::print_stderr, reason = "a long run shows its figures")]
 fn readers_see_the_old_whole_or_the_new_whole_whenever_devloop_is_killed() {
     let rounds = faults::rounds(ROUNDS.0, ROUNDS.1);
     let site = Site::with("", "startup_workflows = [\"content\"]\ndebounce_ms = 0");
