@@ -117,7 +117,7 @@ impl Adapters {
                     "status",
                     Level::Warn,
                     &format!("`devloop status` will not know of this session: {error}"),
-                )
+                );
             })
             .ok();
         let status = Status { session: Arc::new(session), chronicle: Chronicle::default(), file, is_stale: true };

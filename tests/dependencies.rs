@@ -9,8 +9,17 @@ use std::path::Path;
 use std::process::Command;
 
 /// Licences that go together with ours. The same list is in `deny.toml`.
-const LICENCES: &[&str] =
-    &["Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-3-Clause", "ISC", "MIT", "Unicode-3.0", "Unlicense"];
+const LICENCES: &[&str] = &[
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-3-Clause",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
 
 /// Packages that are there in two versions, and why nothing can be done about it.
 const DUPLICATES: &[(&str, &str)] = &[

@@ -44,10 +44,17 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     (
         "crates/devloop-config/src",
-        &["crate::", "devloop_core::plan", "devloop_core::names", "devloop_core::template", "devloop_core::fact"],
+        &[
+            "crate::",
+            "devloop_core::plan",
+            "devloop_core::names",
+            "devloop_core::template",
+            "devloop_core::fact",
+            "devloop_core::value",
+        ],
     ),
     // Floor 2: adapters touch the world and do not think; they see words, hands and tools, never the engine.
-    ("src/hands.rs", &["devloop_core::effect", "devloop_core::fact"]),
+    ("src/hands.rs", &["devloop_core::effect", "devloop_core::fact", "devloop_core::view"]),
     ("src/env_vars.rs", &[]),
     (
         "src/adapters",

@@ -1,5 +1,6 @@
 //! Fixed pieces of work on the paths that run for every change, every value and every line.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -31,8 +32,8 @@ pub(crate) const PIECES: &[(&str, Prepare)] = &[
     ("step_event", step_event),
     ("template", template),
     ("glob", glob),
-    ("output_plain", || output(plain_line(), false)),
-    ("output_coloured", || output(b"\x1b[32m   Compiling\x1b[0m something \x1b[1mv0.1.0\x1b[0m\n".to_vec(), true)),
+    ("output_plain", || output(&plain_line(), false)),
+    ("output_coloured", || output(b"\x1b[32m   Compiling\x1b[0m something \x1b[1mv0.1.0\x1b[0m\n", true)),
 ];
 
 /// A project of a usual size: ten groups with ignores, a hook and a process for each, one event.
@@ -41,7 +42,9 @@ fn plan() -> io::Result<Arc<Plan>> {
                     [workflow.posted]\nsteps = [{ action = 'log', message = 'now {{value}}' }]\n"
         .to_owned();
     for part in 0..10 {
-        text += &format!(
+        // Writing into a string cannot fail.
+        let _ = write!(
+            text,
             "[watch.part{part}]\npaths = ['part{part}/**/*.rs', 'part{part}/templates/', 'shared/*.toml']\nignore = ['**/*.tmp']\n\
              [hook.build{part}]\ncommand = ['build', 'part{part}']\n\
              [process.server{part}]\ncommand = ['server', 'part{part}']\n\
@@ -78,7 +81,7 @@ impl Session {
                 match effect {
                     Effect::WatchPaths => facts.push(Fact::WatchingBegan),
                     Effect::StartProcess(name, life) => {
-                        facts.push(Fact::Process(name, life, ProcessFact::Started { pid: 7 }))
+                        facts.push(Fact::Process(name, life, ProcessFact::Started { pid: 7 }));
                     }
                     Effect::StartHook { task, .. } => {
                         self.hooks += 1;
@@ -157,6 +160,7 @@ fn step_event() -> io::Result<Round> {
 }
 
 /// A message with texts, a number and a nested value, read and rendered a hundred times.
+#[expect(clippy::unnecessary_wraps, reason = "each path begins in the same way")]
 fn template() -> io::Result<Round> {
     let mut values = Values::new();
     values.insert(StateKey::from("url"), Value::from("http://127.0.0.1:8080"));
@@ -202,7 +206,8 @@ fn plain_line() -> Vec<u8> {
 }
 
 /// As many lines as fit into a pipe, which is full and closed before it is read: so the reads are the same each time.
-fn output(line: Vec<u8>, colours: bool) -> io::Result<Round> {
+#[expect(clippy::unnecessary_wraps, reason = "each path begins in the same way")]
+fn output(line: &[u8], colours: bool) -> io::Result<Round> {
     let block = line.repeat(60_000 / line.len());
     Ok(Box::new(move || {
         let nowhere = || File::options().write(true).open("/dev/null");

@@ -54,5 +54,5 @@ pub(super) fn state_keys() -> Vec<CompletionCandidate> {
 /// Names of the config that is found from the working folder; none where there is none, or where it is wrong.
 fn names(of: impl Fn(&Plan) -> Vec<String>) -> Vec<CompletionCandidate> {
     let plan = config_file::quietly();
-    plan.iter().flat_map(|plan| of(plan)).map(CompletionCandidate::new).collect()
+    plan.iter().flat_map(of).map(CompletionCandidate::new).collect()
 }

@@ -12,6 +12,7 @@ mod tests;
 use super::config_file::FILE_NAME;
 use super::{complain, print, schema};
 use crate::failure::Failure;
+use crate::report::escape::one_line;
 use devloop_config::Place;
 use draft::Draft;
 use project::Project;
@@ -85,7 +86,7 @@ fn found(draft: &Draft) -> String {
         return "found nothing that says how this project is built or run; the config is a sketch to change\n"
             .to_owned();
     }
-    draft.found.iter().map(|found| format!("found {}\n", crate::report::escape::one_line(found))).collect()
+    draft.found.iter().fold(String::new(), |told, found| told + "found " + &one_line(found) + "\n")
 }
 
 fn contents(draft: &Draft) -> String {

@@ -24,13 +24,11 @@ pub(super) fn main(config: Option<&PathBuf>, asked: Asked<'_>) -> Result<(), Fai
         return watching::show_again(|| Ok(shown(&read(&place.state_file)?, asked).unwrap_or_default()));
     }
     let state = read(&place.state_file)?;
-    match shown(&state, asked) {
-        Some(text) => print(&text),
-        None => {
-            let key = one_line(asked.key.unwrap_or_default());
-            Err(Failure::CannotBegin(format!("the state holds no key '{key}'; `devloop state` shows all of it")))
-        }
+    if let Some(text) = shown(&state, asked) {
+        return print(&text);
     }
+    let key = one_line(asked.key.unwrap_or_default());
+    Err(Failure::CannotBegin(format!("the state holds no key '{key}'; `devloop state` shows all of it")))
 }
 
 fn read(state_file: &Path) -> Result<BTreeMap<String, Value>, Failure> {

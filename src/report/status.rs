@@ -14,11 +14,14 @@ const LABEL: usize = 10;
 
 type Fields = BTreeMap<String, Value>;
 
+/// What a section shows of one item.
+type Row = fn(&str, &Fields, SystemTime) -> Vec<String>;
+
 /// The page of at most `width` columns, as things are `now`.
 pub fn page(status: &Fields, now: SystemTime, width: usize, colors: bool) -> String {
     let mut page = Page::new(width, LABEL, colors);
     head(&mut page, &fields(status, "session"), now);
-    let sections: [(&str, fn(&str, &Fields, SystemTime) -> Vec<String>, &[&str]); 4] = [
+    let sections: [(&str, Row, &[&str]); 4] = [
         ("processes", process, &["PROCESS", "STATE", "PID", "FOR", "RESTARTS", "LAST EXIT"]),
         ("workflows", workflow, &["WORKFLOW", "STATE", "RUNS", "LAST RUN"]),
         ("observers", observer, &["OBSERVER", "WORKFLOW", "STATE"]),
@@ -94,10 +97,10 @@ fn workflow(name: &str, item: &Fields, now: SystemTime) -> Vec<String> {
     {
         let more = files.len() - 1 + number(item, "changed_files_left_out").parse().unwrap_or(0);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        told.push_str(&format!(" ({}{more})", one_line(first)));
+        told = format!("{told} ({}{more})", one_line(first));
     }
     if let Some(why) = text(&last, "why") {
-        told.push_str(&format!(": {}", one_line(why)));
+        told = format!("{told}: {}", one_line(why));
     }
     vec![name.to_owned(), state, number(item, "runs"), told.trim_start().to_owned()]
 }

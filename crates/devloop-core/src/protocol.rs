@@ -366,9 +366,9 @@ impl Protocol {
                 self.generations.insert(key(generation), Build::Candidate);
             }
             (ArtifactOrder::Remove(generations), ArtifactAnswer::Removed) => {
-                generations.iter().for_each(|generation| {
+                for generation in generations {
                     self.generations.remove(&key(generation));
-                });
+                }
             }
             (_, ArtifactAnswer::Failed(_)) => {}
             _ => return Err(format!("{artifact} was asked for {order:?} and answers {answer:?}")),

@@ -54,7 +54,7 @@ fn a_generation_that_a_consumer_does_not_answer_with_is_taken_back() {
     assert!(line.contains("is rejected: process 'server' did not become ready within 4 s"), "{line}");
     assert!(line.contains(&format!("generation {served} is restored and served")), "{line}");
     assert_eq!((site.served(), site.asks()), (served.clone(), Some(served.clone())));
-    assert_eq!(site.entries(), [served.clone()]);
+    assert_eq!(site.entries(), std::slice::from_ref(&served));
     assert_eq!(session.count("started process server"), 3);
     assert_eq!((session.count("triggered with "), session.count("the step is done")), (1, 1));
     site.is_settled();
@@ -100,7 +100,7 @@ fn a_build_that_is_cancelled_by_ctrl_c_leaves_nothing() {
     wait::until("the build fills its folder", || site.project.path("building").exists().then_some(()));
     assert_eq!(site.entries().len(), 2);
     assert!(session.stop().success(), "{}", session.told());
-    assert_eq!(site.entries(), [served.clone()]);
+    assert_eq!(site.entries(), std::slice::from_ref(&served));
     assert_eq!(site.served(), served);
     site.is_settled();
 }
@@ -177,7 +177,7 @@ fn a_state_file_that_cannot_be_written_fails_the_publish_before_any_consumer_res
     assert_eq!(session.count("started process server"), 1);
     std::fs::remove_dir_all(&file).unwrap();
     session.wait_for("the state file can be written again");
-    wait::until("what was not served is gone", || (site.entries() == [served.clone()]).then_some(()));
+    wait::until("what was not served is gone", || (site.entries() == std::slice::from_ref(&served)).then_some(()));
     assert_eq!(site.served(), served);
     assert!(session.stop().success(), "{}", session.told());
 }

@@ -49,15 +49,12 @@ fn read_through_state(site: &Site, seen: &Seen) {
     };
     while !seen.is_over() {
         let Some((generation, path)) = named() else { continue };
-        match whole(Path::new(&path)) {
-            Some(found) => {
-                assert_eq!(found, generation, "the folder of a generation holds another one");
-                seen.through_state.fetch_add(1, Ordering::Relaxed);
-            }
-            None => {
-                let now = named();
-                assert_ne!(now, Some((generation, path)), "the state names a folder that is not whole");
-            }
+        if let Some(found) = whole(Path::new(&path)) {
+            assert_eq!(found, generation, "the folder of a generation holds another one");
+            seen.through_state.fetch_add(1, Ordering::Relaxed);
+        } else {
+            let now = named();
+            assert_ne!(now, Some((generation, path)), "the state names a folder that is not whole");
         }
     }
 }
@@ -75,7 +72,6 @@ fn round(site: &Site, session: &mut Session, chance: u64) {
 
 // promise: artifact.whole.1
 #[test]
-#[expect(clippy::print_stderr, reason = "a long run shows its figures")]
 fn readers_see_the_old_whole_or_the_new_whole_whenever_devloop_is_killed() {
     let rounds = faults::rounds(ROUNDS.0, ROUNDS.1);
     let site = Site::with("", "startup_workflows = [\"content\"]\ndebounce_ms = 0");

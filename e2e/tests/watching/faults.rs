@@ -251,7 +251,7 @@ fn w7_a_writer_that_never_pauses_gives_a_run_every_ten_debounce_times() {
     longest = longest.max(run_at.elapsed());
     println!("{number} writes in {span:?}: {runs} runs, {longest:?} between two at most");
     // Ten times the debounce, and what a busy machine adds.
-    assert!(longest < Duration::from_millis(500 + 1500), "{longest:?}");
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
     wait::until("a run sees the last bytes", || {
         project.runs().last().is_some_and(|run| run.content == number.to_string()).then_some(())
     });

@@ -28,6 +28,7 @@ fn busy(cores: usize) -> Arc<AtomicBool> {
     is_over
 }
 
+#[expect(clippy::print_stderr, reason = "a long run shows its figures")]
 fn storm(cores: usize, rounds: usize) {
     let project = recording_src("");
     let mut session = project.run_watching();
@@ -55,7 +56,7 @@ fn storm(cores: usize, rounds: usize) {
         }
     }
     is_over.store(true, Ordering::Relaxed);
-    println!("{saves} saves with {cores} cores busy: double runs {doubles:?}; {interrupted} saves were interrupted");
+    eprintln!("{saves} saves with {cores} cores busy: double runs {doubles:?}; {interrupted} saves were interrupted");
     assert!(doubles.len() <= interrupted, "{doubles:?}");
     assert_eq!(session.count("feeds itself"), 0, "{}", session.told());
     assert!(session.stop().success(), "{}", session.told());

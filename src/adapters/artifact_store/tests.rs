@@ -1,5 +1,4 @@
 //! The folders of artifacts: how they are made and removed, and what hostile contents cannot do.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use super::*;
 use devloop_core::plan::artifact::{candidate_folder, generation_folder};
@@ -211,11 +210,11 @@ fn hostile_contents_are_made_durable_and_removed() {
         .unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(candidate.join("socket")).unwrap();
     fs::write(candidate.join("unreadable"), "x").unwrap();
-    fs::set_permissions(candidate.join("unreadable"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(candidate.join("unreadable"), fs::Permissions::from_mode(0o0)).unwrap();
     fs::write(candidate.join("-rf *\n"), "x").unwrap();
     fs::create_dir_all(candidate.join("closed/inner")).unwrap();
     fs::write(candidate.join("closed/inner/file"), "x").unwrap();
-    fs::set_permissions(candidate.join("closed/inner"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(candidate.join("closed/inner"), fs::Permissions::from_mode(0o0)).unwrap();
     fs::set_permissions(candidate.join("closed"), fs::Permissions::from_mode(0o500)).unwrap();
     desk.store.install(&desk.site, generation).unwrap();
     desk.store.remove(&desk.site, &[generation]).unwrap();

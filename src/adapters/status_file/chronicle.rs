@@ -48,6 +48,12 @@ pub(super) struct LastRun {
     pub(super) took: Option<Duration>,
 }
 
+impl LastRun {
+    fn new(result: &'static str, ended: SystemTime) -> Self {
+        Self { result, why: None, ended, took: None }
+    }
+}
+
 impl Chronicle {
     /// Takes note; `words` are what the user was told.
     pub fn heard(&mut self, now: SystemTime, notice: &Notice, words: &dyn Fn() -> String) {
@@ -75,9 +81,13 @@ impl Chronicle {
                 past.changed_files = changed_files.iter().take(FILES_KEPT).cloned().collect();
                 past.files_left_out = changed_files.len().saturating_sub(FILES_KEPT);
             }
-            Notice::WorkflowFinished { workflow, took } => self.run_ended(workflow, "ok", None, now, Some(*took)),
-            Notice::WorkflowFailed { workflow, .. } => self.run_ended(workflow, "failed", Some(words()), now, None),
-            Notice::WorkflowCancelled { workflow } => self.run_ended(workflow, "cancelled", None, now, None),
+            Notice::WorkflowFinished { workflow, took } => {
+                self.run_ended(workflow, LastRun { took: Some(*took), ..LastRun::new("ok", now) });
+            }
+            Notice::WorkflowFailed { workflow, .. } => {
+                self.run_ended(workflow, LastRun { why: Some(words()), ..LastRun::new("failed", now) });
+            }
+            Notice::WorkflowCancelled { workflow } => self.run_ended(workflow, LastRun::new("cancelled", now)),
             Notice::ObserverFailed { hook, .. } => {
                 self.failing.insert(hook.clone(), words());
             }
@@ -94,16 +104,9 @@ impl Chronicle {
         past.last_end = Some((how, now));
     }
 
-    fn run_ended(
-        &mut self,
-        workflow: &WorkflowName,
-        result: &'static str,
-        why: Option<String>,
-        now: SystemTime,
-        took: Option<Duration>,
-    ) {
+    fn run_ended(&mut self, workflow: &WorkflowName, mut last: LastRun) {
         let past = self.workflows.entry(workflow.clone()).or_default();
-        let took = took.or_else(|| now.duration_since(past.began?).ok());
-        past.last = Some(LastRun { result, why, ended: now, took });
+        last.took = last.took.or_else(|| last.ended.duration_since(past.began?).ok());
+        past.last = Some(last);
     }
 }

@@ -15,13 +15,11 @@ pub fn began(pid: u32) -> Option<u64> {
 
 /// Whether the process that had this pid and began then is alive. Where nobody knows when it began, its pid decides.
 pub fn lives(pid: u32, began_at: Option<u64>) -> bool {
-    match began_at {
-        Some(ticks) => began(pid) == Some(ticks),
-        None => {
-            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-            pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
-        }
+    if let Some(ticks) = began_at {
+        return began(pid) == Some(ticks);
     }
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The file of a session, as another process reads it.
 
 use super::*;
-use devloop_core::engine::Engine;
-use devloop_core::moment::Moment;
+use devloop_core::effect::Values;
 use devloop_core::notice::Notice;
 use devloop_core::plan::Plan;
 use devloop_core::value::Value;
+use devloop_core::view::{Phase, View};
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
@@ -26,8 +27,13 @@ steps = []
 fn snapshot() -> Snapshot {
     let place = devloop_config::Place { folder: PathBuf::from("/p") };
     let plan: Arc<Plan> = Arc::new(devloop_config::load(CONFIG, &place).plan.unwrap());
-    let mut engine = Engine::new(Arc::clone(&plan), devloop_core::effect::Values::new(), 0);
-    engine.step(Moment::default(), devloop_core::fact::Fact::SessionBegan);
+    let view = View {
+        phase: Phase::Arming,
+        processes: BTreeMap::new(),
+        runs: Vec::new(),
+        waiting: Vec::new(),
+        values: Arc::new(Values::new()),
+    };
     let mut chronicle = Chronicle::default();
     let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
     let files: Arc<[Arc<str>]> = vec![Arc::from("src/a")].into();
@@ -41,7 +47,7 @@ fn snapshot() -> Snapshot {
         chronicle.heard(began + Duration::from_millis(at), &notice, &|| "words".to_owned());
     }
     let session = Session { pid: 5, config: "/p/devloop.toml".to_owned(), ..Session::default() };
-    Snapshot { session: Arc::new(session), plan, view: engine.view(), chronicle }
+    Snapshot { session: Arc::new(session), plan, view, chronicle }
 }
 
 fn at<'a>(value: &'a Value, path: &[&str]) -> &'a Value {

@@ -95,7 +95,7 @@ fn skipped(plan: &Plan, root: &Path, relative: &Path) -> Option<(String, &'stati
     let mut rules = if gitignore { Rules::above_root(root) } else { None };
     let (mut cover, mut open) = (targets.root(), false);
     let mut folder = PathBuf::new();
-    for name in relative.parent()?.iter() {
+    for name in relative.parent()? {
         if gitignore {
             rules = Rules::of_folder(&root.join(&folder), rules);
         }

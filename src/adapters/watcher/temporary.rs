@@ -8,7 +8,7 @@ use super::stamps::Files;
 const ENDINGS: [&[u8]; 12] =
     [b"~", b"#", b".tmp", b".temp", b".bak", b".old", b".orig", b".new", b".part", b".swp", b".swx", b".crswap"];
 
-/// Beginnings of such names: locks and copies of emacs, GLib and network file systems.
+/// Beginnings of such names: locks and copies of emacs, `GLib` and network file systems.
 const BEGINNINGS: [&[u8]; 6] = [b".#", b"#", b"~", b".~", b".goutputstream-", b".nfs"];
 
 /// Whether a name that appears beside these files, or goes, is one that programs use while they save.

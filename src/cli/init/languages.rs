@@ -46,7 +46,7 @@ pub(super) fn rust(project: &Project, draft: &mut Draft) {
     }
 }
 
-/// `package.json`: its scripts, by the package manager whose lock file is there.
+/// `package.json`: its scripts, by the program whose lock file is there.
 pub(super) fn node(project: &Project, draft: &mut Draft) {
     let Some(package) = project.json("package.json") else { return };
     let locks = [
@@ -94,10 +94,10 @@ pub(super) fn node(project: &Project, draft: &mut Draft) {
 /// `pyproject.toml`, `manage.py`, `requirements.txt`: Django, an ASGI or WSGI app, or the tests.
 pub(super) fn python(project: &Project, draft: &mut Draft) {
     let Some(manifest) = project.first(&["pyproject.toml", "requirements.txt", "manage.py"]) else { return };
-    let manager = [("uv.lock", "uv"), ("poetry.lock", "poetry"), ("pdm.lock", "pdm")];
-    let manager = manager.iter().find(|(lock, _)| project.has(lock)).map(|(_, manager)| *manager);
+    let tool = [("uv.lock", "uv"), ("poetry.lock", "poetry"), ("pdm.lock", "pdm")];
+    let tool = tool.iter().find(|(lock, _)| project.has(lock)).map(|(_, tool)| *tool);
     let with = |words: &[&str]| -> Vec<String> {
-        let run = manager.into_iter().flat_map(|manager| [manager, "run"]);
+        let run = tool.into_iter().flat_map(|tool| [tool, "run"]);
         run.chain(words.iter().copied()).map(str::to_owned).collect()
     };
     let named = ["pyproject.toml", "requirements.txt"].iter().filter_map(|file| project.text(file)).collect::<String>();
@@ -107,13 +107,12 @@ pub(super) fn python(project: &Project, draft: &mut Draft) {
         Some((with(&["python", "manage.py", "runserver", "--noreload"]), "Django"))
     } else if let Some(module) = module.as_ref().filter(|_| named.contains("fastapi") || named.contains("uvicorn")) {
         Some((with(&["uvicorn", &format!("{module}:app")]), "an ASGI app"))
-    } else if let Some(module) = module.as_ref().filter(|_| named.to_lowercase().contains("flask")) {
-        Some((with(&["flask", "--app", module, "run", "--no-reload"]), "a Flask app"))
     } else {
-        None
+        let module = module.as_ref().filter(|_| named.to_lowercase().contains("flask"));
+        module.map(|module| (with(&["flask", "--app", module, "run", "--no-reload"]), "a Flask app"))
     };
     let paths = vec!["**/*.py".to_owned(), manifest.to_owned()];
-    let by = manager.map_or(String::new(), |manager| format!(", run by {manager}"));
+    let by = tool.map_or(String::new(), |tool| format!(", run by {tool}"));
     let Some((command, kind)) = command else {
         draft.found.push(format!("{manifest}: Python{by}"));
         let test = with(&["python", "-m", "pytest", "-q"]);

@@ -50,7 +50,7 @@ fn a_rust_workspace_without_a_program_runs_its_tests() {
 }
 
 #[test]
-fn scripts_of_node_are_run_by_the_manager_whose_lock_file_is_there() {
+fn scripts_of_node_are_run_by_the_program_whose_lock_file_is_there() {
     let package = r#"{ "scripts": { "dev": "vite", "build": "vite build" } }"#;
     let (draft, text) = config(&[("package.json", package), ("pnpm-lock.yaml", ""), ("vite.config.ts", "")]);
     assert_eq!(draft.found, ["package.json: scripts dev, build (pnpm, pnpm-lock.yaml)"]);
@@ -60,7 +60,7 @@ fn scripts_of_node_are_run_by_the_manager_whose_lock_file_is_there() {
 }
 
 #[test]
-fn python_knows_django_asgi_and_flask_and_their_managers() {
+fn python_knows_django_asgi_and_flask_and_what_runs_them() {
     let (_, text) = config(&[("manage.py", ""), ("pyproject.toml", ""), ("uv.lock", "")]);
     assert_holds(&text, &["[\"uv\", \"run\", \"python\", \"manage.py\", \"runserver\", \"--noreload\"]"]);
     let (_, text) = config(&[("requirements.txt", "fastapi\nuvicorn\n"), ("app/main.py", "")]);

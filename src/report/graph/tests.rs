@@ -38,7 +38,7 @@ fn plan() -> Plan {
 #[test]
 fn as_text_it_is_a_page_of_inputs_workflows_and_conflicts() {
     let plan = plan();
-    expect![[r#"
+    expect![[r"
         inputs
           startup   -> serve
           watch     pages (content/, style.css) -> pages
@@ -62,7 +62,7 @@ fn as_text_it_is_a_page_of_inputs_workflows_and_conflicts() {
 
         never at the same time
           pages and share: hook build, workflow share
-    "#]]
+    "]]
     .assert_eq(&text(&plan, &Graph::of(&plan), 80, false));
 }
 

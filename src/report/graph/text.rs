@@ -14,7 +14,7 @@ pub fn text(plan: &Plan, graph: &Graph, width: usize, colors: bool) -> String {
     let mut page = Page::new(width, LABEL, colors);
     page.title("inputs");
     inputs(&mut page, plan);
-    for (name, _) in &plan.workflows {
+    for name in plan.workflows.keys() {
         page.blank();
         page.title(&format!("workflow {name}"));
         for (indent, line) in outline::of(plan, name, Depth::Own) {
@@ -25,7 +25,7 @@ pub fn text(plan: &Plan, graph: &Graph, width: usize, colors: bool) -> String {
         page.blank();
         page.title("processes that need others");
         for (name, process) in plan.processes.iter().filter(|(_, process)| !process.depends_on.is_empty()) {
-            let needed: Vec<&str> = process.depends_on.iter().map(|name| name.as_str()).collect();
+            let needed: Vec<&str> = process.depends_on.iter().map(devloop_core::names::ProcessName::as_str).collect();
             page.line(2, &format!("{name}: {}", needed.join(", ")));
         }
     }
@@ -42,7 +42,7 @@ pub fn text(plan: &Plan, graph: &Graph, width: usize, colors: bool) -> String {
 
 fn inputs(page: &mut Page, plan: &Plan) {
     if !plan.startup_workflows.is_empty() {
-        let names: Vec<&str> = plan.startup_workflows.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = plan.startup_workflows.iter().map(devloop_core::names::WorkflowName::as_str).collect();
         page.wrapped(2, "startup", &format!("-> {}", names.join(", then ")));
     }
     for (name, watch) in &plan.watches {

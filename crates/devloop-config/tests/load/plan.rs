@@ -211,7 +211,7 @@ fn steps_keep_their_order() {
 fn an_artifact_names_its_hook_and_its_consumers() {
     let plan = plan(EVERY_KEY);
     let pages = &plan.artifacts["pages"];
-    let consumers: Vec<&str> = pages.consumers.iter().map(|consumer| consumer.as_str()).collect();
+    let consumers: Vec<&str> = pages.consumers.iter().map(devloop_core::names::ProcessName::as_str).collect();
     assert_eq!((pages.build_hook.as_str(), &consumers[..], pages.retain), ("build", &["site"][..], 3));
 }
 

@@ -85,7 +85,9 @@ fn draw_artifacts(dice: &mut Dice, plan: &mut Plan, workflows: &[WorkflowName]) 
             let steps = &mut Arc::make_mut(workflow).steps;
             let at = if dice.percent(50) { 1 } else { steps.len() };
             steps.insert(at, Step::PublishArtifact(name.clone()));
-            consumers.iter().for_each(|consumer| steps.insert(at, Mark::Unsure.step(consumer.as_str())));
+            for consumer in &consumers {
+                steps.insert(at, Mark::Unsure.step(consumer.as_str()));
+            }
         }
         let build_hook = dice.pick(&hooks).clone();
         let retain = 1 + dice.below(3);

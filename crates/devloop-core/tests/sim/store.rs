@@ -40,7 +40,7 @@ impl Store {
                 shelf.candidates.clear();
                 ArtifactAnswer::Found(shelf.whole.iter().copied().collect())
             }
-            ArtifactOrder::Prepare if fails => failed(),
+            ArtifactOrder::Prepare | ArtifactOrder::Install(_) if fails => failed(),
             ArtifactOrder::Prepare => {
                 // Somebody sets the clock back now and then.
                 self.clock = if self.clock % 7 == 6 { self.clock - 3 } else { self.clock + 1 };
@@ -51,7 +51,6 @@ impl Store {
                 shelf.candidates.insert(generation);
                 ArtifactAnswer::Prepared(generation)
             }
-            ArtifactOrder::Install(_) if fails => failed(),
             ArtifactOrder::Install(generation) => {
                 assert!(shelf.candidates.remove(generation), "{artifact} {generation} was never prepared");
                 shelf.whole.insert(*generation);

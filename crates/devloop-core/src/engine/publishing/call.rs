@@ -1,7 +1,7 @@
 //! One publish, from the wish to its end: how far it is, and what follows from each answer.
 
 use super::Grip;
-use super::shelf::{Lives, Shelf};
+use super::shelf::{Lives, Shelf, Switch};
 use crate::effect::{ArtifactOrder, Errand};
 use crate::engine::hooks::Hooks;
 use crate::engine::processes::{Look, Processes};
@@ -170,7 +170,10 @@ impl Call {
                 grip.lineage.hook_wanted(task, &self.chain);
                 Stage::Building(generation, task)
             }
-            other => Stage::Clearing(Err(PublishFailure::NotPrepared(words(other)))),
+            other @ (ArtifactAnswer::Found(_)
+            | ArtifactAnswer::Installed
+            | ArtifactAnswer::Removed
+            | ArtifactAnswer::Failed(_)) => Stage::Clearing(Err(PublishFailure::NotPrepared(words(other)))),
         }
     }
 
@@ -204,10 +207,15 @@ impl Call {
                     return Self::dropped(id, shelf, generation, Ok(()));
                 }
                 self.before = shelf.served;
-                let needs = shelf.serve(grip.turn, Some(generation), Some(self.before));
+                let needs = shelf.serve(grip.turn, Some(generation), Switch::From(self.before));
                 Stage::Switching(generation, needs.unwrap_or_default())
             }
-            other => Self::dropped(id, shelf, generation, Err(PublishFailure::NotInstalled(words(other)))),
+            other @ (ArtifactAnswer::Found(_)
+            | ArtifactAnswer::Prepared(_)
+            | ArtifactAnswer::Removed
+            | ArtifactAnswer::Failed(_)) => {
+                Self::dropped(id, shelf, generation, Err(PublishFailure::NotInstalled(words(other))))
+            }
         }
     }
 
@@ -225,7 +233,7 @@ impl Call {
         }
         let failure = PublishFailure::NotSaved(grip.turn.session.last_error());
         let end = if self.is_cancelled { Ok(()) } else { Err(failure) };
-        let needs = shelf.serve(grip.turn, self.before, None);
+        let needs = shelf.serve(grip.turn, self.before, Switch::Verified);
         shelf.doom(Some(id), vec![generation], Vec::new(), needs);
         Some(Stage::Clearing(end))
     }
@@ -243,7 +251,7 @@ impl Call {
         }
         Some(match end? {
             Ok(()) => {
-                let needs = shelf.serve(grip.turn, Some(generation), None);
+                let needs = shelf.serve(grip.turn, Some(generation), Switch::Verified);
                 Stage::Committing(generation, needs.unwrap_or_default())
             }
             Err(cause) => {
@@ -282,7 +290,7 @@ impl Call {
         generation: Generation,
         grip: &mut Grip<'_>,
     ) -> (Vec<Wait>, Lives) {
-        let needs = shelf.serve(grip.turn, self.before, None);
+        let needs = shelf.serve(grip.turn, self.before, Switch::Verified);
         shelf.tell_children(grip.turn, self.before);
         let lives = self.lives(grip.processes);
         shelf.doom(Some(id), vec![generation], lives.clone(), needs);

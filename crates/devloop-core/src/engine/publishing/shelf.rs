@@ -14,6 +14,15 @@ use std::path::PathBuf;
 /// Lives that serve something.
 pub(super) type Lives = Vec<(ProcessName, Incarnation)>;
 
+/// How a generation comes to be served.
+#[derive(Clone, Copy)]
+pub(super) enum Switch {
+    /// All consumers have answered with it, or did in their time.
+    Verified,
+    /// From another one, or from none, to which it goes back unless all consumers answer.
+    From(Option<Generation>),
+}
+
 /// All generations of an artifact.
 pub(super) struct Shelf {
     artifact: ArtifactName,
@@ -84,7 +93,10 @@ impl Shelf {
             self.search = None;
             let found = match answer {
                 ArtifactAnswer::Found(found) => found,
-                other => {
+                other @ (ArtifactAnswer::Prepared(_)
+                | ArtifactAnswer::Installed
+                | ArtifactAnswer::Removed
+                | ArtifactAnswer::Failed(_)) => {
                     self.tell_trouble(turn, other);
                     Vec::new()
                 }
@@ -138,7 +150,7 @@ impl Shelf {
         };
         let leftovers: Vec<Generation> = found.iter().filter(is_leftover).copied().collect();
         self.on_disk = found.iter().map(|generation| (*generation, !leftovers.contains(generation))).collect();
-        let needs = self.serve(turn, served, None);
+        let needs = self.serve(turn, served, Switch::Verified);
         if served.is_some() {
             self.tell_children(turn, served);
         }
@@ -151,19 +163,22 @@ impl Shelf {
         &mut self,
         turn: &mut Turn,
         generation: Option<Generation>,
-        from: Option<Option<Generation>>,
+        switch: Switch,
     ) -> Option<StateVersion> {
         let folder = |generation: Generation| {
             let folder = generation_folder(&self.state_file, &self.artifact, generation);
             Value::String(folder.to_string_lossy().into_owned())
         };
         let name = |generation: Generation| Value::String(generation.to_string());
-        let rollback = from.flatten();
+        let (is_verified, rollback) = match switch {
+            Switch::Verified => (true, None),
+            Switch::From(before) => (false, before),
+        };
         let before = turn.session.version();
         for (key, value) in [
             (ArtifactKey::Generation, generation.map(name)),
             (ArtifactKey::Path, generation.map(folder)),
-            (ArtifactKey::Switching, from.and(generation).map(name)),
+            (ArtifactKey::Switching, generation.filter(|_| !is_verified).map(name)),
             (ArtifactKey::Rollback, rollback.map(name)),
             (ArtifactKey::RollbackPath, rollback.map(folder)),
         ] {

@@ -85,10 +85,8 @@ impl Artifacts {
                 Effect::Report(Notice::WorkflowFailed {
                     failure: StepFailure::NotPublished { artifact, failure },
                     ..
-                }) => {
-                    if step.after.values.contains_key(&ArtifactKey::Switching.of(artifact)) {
-                        return Err(format!("{artifact} was not published ({failure:?}) and is switched"));
-                    }
+                }) if step.after.values.contains_key(&ArtifactKey::Switching.of(artifact)) => {
+                    return Err(format!("{artifact} was not published ({failure:?}) and is switched"));
                 }
                 _ => {}
             }
