@@ -16,6 +16,7 @@ pub mod launch;
 pub mod leftovers;
 pub mod output;
 pub mod own_files;
+pub mod plan_file;
 pub mod poster;
 pub mod probe;
 pub mod prober;
@@ -29,7 +30,7 @@ use crate::hands::{ChangeSender, FactSender, Hands};
 use crate::report::Reporter;
 use artifact_store::ArtifactStore;
 use devloop_core::effect::{Effect, Ending};
-use devloop_core::fact::Fact;
+use devloop_core::fact::{Fact, TouchKind};
 use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
 use devloop_core::view::View;
@@ -37,11 +38,15 @@ use hook::Hooks;
 use http::{Listeners, Servers};
 use interrupts::Interrupts;
 use launch::Launcher;
+use plan_file::{PlanFile, ReadPlan};
 use prober::{Asked, Prober};
 use process::Processes;
 use session_file::SessionFile;
 use status_file::{Chronicle, Snapshot, StatusFile};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use tokio::task::JoinSet;
 use watcher::{OwnFiles, Watcher};
@@ -61,6 +66,12 @@ pub struct Adapters {
     servers: Servers,
     own_files: OwnFiles,
     watcher: Option<Watcher>,
+    /// The lines that told what it watches.
+    watched: Arc<Mutex<BTreeSet<String>>>,
+    plan_file: PlanFile,
+    /// Where the config file lies, and who watches that.
+    config_places: Vec<PathBuf>,
+    config_watchers: Vec<Watcher>,
     status: Status,
     /// Listens for the guardian's end; ends with the session.
     _tasks: JoinSet<()>,
@@ -80,6 +91,8 @@ pub struct Parts {
     pub own_files: OwnFiles,
     /// The two listeners, bound.
     pub listeners: Listeners,
+    /// The config file's absolute path, and what reads it.
+    pub config: (PathBuf, Arc<dyn ReadPlan>),
     /// What `devloop status` says of the session itself.
     pub session: status_file::Session,
 }
@@ -96,7 +109,8 @@ struct Status {
 impl Adapters {
     /// The rooms of one session. `tasks` are ended with it.
     pub fn new(parts: Parts, facts: FactSender, changes: ChangeSender, mut tasks: JoinSet<()>) -> Self {
-        let Parts { plan, reporter, launcher, session_file, own_files, listeners, session } = parts;
+        let Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session } = parts;
+        let (config, read_plan) = config;
         let file = StatusFile::start(&plan.state_file)
             .inspect_err(|error| {
                 reporter.line(
@@ -123,11 +137,15 @@ impl Adapters {
             launcher,
             plan,
             reporter,
-            facts,
             changes,
             session_file,
             own_files,
             watcher: None,
+            watched: Arc::default(),
+            plan_file: PlanFile::new(config, read_plan, facts.clone()),
+            config_places: Vec::new(),
+            config_watchers: Vec::new(),
+            facts,
             status,
             _tasks: tasks,
         }
@@ -143,28 +161,105 @@ impl Adapters {
 
     /// Arms the watches; a system that gives none is told, and the session goes on without changes.
     fn watch(&mut self) {
-        let (reporter, facts, changes) = (Arc::clone(&self.reporter), self.facts.clone(), self.changes.clone());
+        let facts = self.facts.clone();
+        if let Err(error) = self.arm(move || facts.send(Fact::WatchingBegan)) {
+            self.reporter.line("watcher", Level::Error, &format!("no file can be watched: {error}"));
+            self.facts.send(Fact::WatchingBegan);
+        }
+        self.watch_config();
+    }
+
+    /// Starts a watcher for the plan. Targets are told that were not told of the one before, which looks once more and
+    /// ends when `began` was called, so that nothing is lost in between.
+    fn arm(&mut self, began: impl Fn() + Send + 'static) -> io::Result<()> {
+        let (reporter, changes) = (Arc::clone(&self.reporter), self.changes.clone());
+        let before = std::mem::take(&mut self.watched);
+        let (told, old) = (Arc::new(Mutex::new(BTreeSet::new())), Arc::new(Mutex::new(self.watcher.take())));
+        let (telling, retiring) = (Arc::clone(&told), Arc::clone(&old));
         let heard = Box::new(move |heard| match heard {
             // Fixed: `watching PATH`, and ` (recursive)`.
             watcher::Heard::Watching { target, recursive } => {
                 let suffix = if recursive { " (recursive)" } else { "" };
-                reporter.line("watcher", Level::Info, &format!("watching {target}{suffix}"));
+                let line = format!("watching {target}{suffix}");
+                if !lock(&before).contains(&line) {
+                    reporter.line("watcher", Level::Info, &line);
+                }
+                lock(&telling).insert(line);
             }
-            watcher::Heard::Began => facts.send(Fact::WatchingBegan),
+            watcher::Heard::Began => {
+                began();
+                lock(&retiring).take().into_iter().for_each(Watcher::retire);
+            }
             watcher::Heard::Touched(touches) => changes.send_from_thread(Fact::PathsTouched(touches)),
-            watcher::Heard::Trouble(trouble) => {
-                let hint = trouble.hint().map_or(String::new(), |hint| format!("; {hint}"));
-                reporter.line("watcher", Level::Warn, &format!("{trouble}{hint}"));
-            }
+            watcher::Heard::Trouble(trouble) => tell_trouble(&reporter, &trouble),
         });
-        match Watcher::start(Arc::clone(&self.plan), self.own_files.clone(), heard) {
+        let started = Watcher::start(Arc::clone(&self.plan), self.own_files.clone(), heard);
+        self.watched = told;
+        match started {
             Ok(watcher) => self.watcher = Some(watcher),
             Err(error) => {
-                self.reporter.line("watcher", Level::Error, &format!("no file can be watched: {error}"));
-                self.facts.send(Fact::WatchingBegan);
+                self.watcher = lock(&old).take();
+                return Err(error);
             }
         }
+        Ok(())
     }
+
+    /// Watches the config file, and every link on the way to it. Whoever saved it before that is heard, too.
+    fn watch_config(&mut self) {
+        let places = self.plan_file.places();
+        if places == self.config_places {
+            return;
+        }
+        let mut watchers = Vec::new();
+        for plan in places.iter().filter_map(|place| plan_file::watch_of(place, self.plan.watcher)) {
+            let (touched, maybe_touched) = (self.plan_file.touched(), self.plan_file.maybe_touched());
+            let heard = Box::new(move |heard| match heard {
+                watcher::Heard::Touched(paths) if paths.iter().any(|path| path.kind != TouchKind::Writing) => {
+                    touched();
+                }
+                watcher::Heard::Began => maybe_touched(),
+                // The room of all watches tells what is wrong with folders and limits.
+                watcher::Heard::Touched(_) | watcher::Heard::Watching { .. } | watcher::Heard::Trouble(_) => {}
+            });
+            match Watcher::start(Arc::new(plan), OwnFiles::default(), heard) {
+                Ok(watcher) => watchers.push(watcher),
+                Err(error) => {
+                    let told =
+                        format!("the folder of the config cannot be watched, so saving it changes nothing: {error}");
+                    return self.reporter.line("config", Level::Warn, &told);
+                }
+            }
+        }
+        (self.config_places, self.config_watchers) = (places, watchers);
+    }
+
+    /// From now on every room goes by this plan.
+    fn apply(&mut self, plan: &Arc<Plan>) {
+        let old = std::mem::replace(&mut self.plan, Arc::clone(plan));
+        self.reporter.renew(Arc::clone(plan));
+        self.processes.renew(Arc::clone(plan));
+        self.hooks.renew(Arc::clone(plan));
+        self.prober.renew(Arc::clone(plan));
+        self.servers.renew(plan);
+        let shown = Arc::make_mut(&mut self.status.session);
+        (shown.events_url, shown.reload_url) = self.servers.urls();
+        self.status.is_stale = true;
+        let is_other = (&old.watcher, &old.watches) != (&plan.watcher, &plan.watches);
+        if is_other && let Err(error) = self.arm(|| {}) {
+            let told = format!("what the config names since cannot be watched: {error}");
+            self.reporter.line("watcher", Level::Error, &told);
+        }
+    }
+}
+
+fn tell_trouble(reporter: &Reporter, trouble: &watcher::WatcherTrouble) {
+    let hint = trouble.hint().map_or(String::new(), |hint| format!("; {hint}"));
+    reporter.line("watcher", Level::Warn, &format!("{trouble}{hint}"));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Hands for Adapters {
@@ -203,7 +298,7 @@ impl Hands for Adapters {
                 Interrupts::stop_here();
                 self.launcher.resume_all();
             }
-            Effect::StartHook { task, hook, errand } => self.hooks.start(task, &hook, &errand),
+            Effect::StartHook { task, hook, plan, errand } => self.hooks.start(task, &hook, plan, &errand),
             Effect::StopHook(task) => self.hooks.stop(task),
             Effect::KillHook(task) => self.hooks.kill(task),
             Effect::StartProbe { task, process, role, expect_body, within } => {
@@ -212,6 +307,12 @@ impl Hands for Adapters {
             Effect::CancelProbe(task) => self.prober.cancel(task),
             Effect::SaveState { version, values, durable } => self.session_file.save(version, values, durable),
             Effect::AnswerRequest { request, verdict, run } => self.servers.answer(request, verdict, run),
+            Effect::LoadPlan => {
+                // A link may lead elsewhere by now.
+                self.watch_config();
+                self.plan_file.load();
+            }
+            Effect::ApplyPlan(plan) => self.apply(&plan),
             Effect::Artifact(task, artifact, order) => self.artifact_store.order(task, artifact, order),
             Effect::ServeArtifact(artifact, generation) => self.launcher.environment().serve(artifact, generation),
             Effect::BroadcastReload => self.servers.broadcast_reload(),

@@ -12,6 +12,7 @@ mod man;
 mod plan;
 mod post;
 mod run;
+mod saved_config;
 mod schema;
 mod state;
 mod status;

@@ -18,12 +18,13 @@ pub mod page;
 pub mod status;
 pub mod words;
 
+use devloop_config::Diagnostic;
 use devloop_core::notice::{Level, Notice};
 use devloop_core::plan::Plan;
 use devloop_core::plan::words::Words;
 use devloop_core::plan::workflow::MessageStyle;
 use filter::Filter;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 /// Takes finished lines without waiting: each ends with a line feed.
@@ -39,7 +40,7 @@ pub type Resolve = Box<dyn Fn(&Words) -> String + Send + Sync>;
 pub struct Reporter {
     sink: Box<dyn LineSink>,
     filter: Filter,
-    plan: Arc<Plan>,
+    plan: RwLock<Arc<Plan>>,
     resolve: Resolve,
     colors: bool,
     /// Columns of the user's terminal, if stderr is one.
@@ -58,12 +59,14 @@ pub struct Look {
 impl Reporter {
     /// A reporter for one session.
     pub fn new(sink: Box<dyn LineSink>, filter: Filter, plan: Arc<Plan>, resolve: Resolve, look: Look) -> Self {
+        let plan = RwLock::new(plan);
         Self { sink, filter, plan, resolve, colors: look.colors, columns: look.columns }
     }
 
     /// What is said of a notice.
     pub fn words(&self, notice: &Notice) -> String {
-        words::of(notice, &self.plan, &*self.resolve)
+        let plan = Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner));
+        words::of(notice, &plan, &*self.resolve)
     }
 
     /// Tells what the engine noticed.
@@ -76,7 +79,21 @@ impl Reporter {
             self.sink.line(boxed::frame(&text, self.columns), boxed::frame(&text, None));
             return;
         }
-        self.write(notice.part(), notice.level(), &words::of(notice, &self.plan, &*self.resolve));
+        let plan = Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner));
+        self.write(notice.part(), notice.level(), &words::of(notice, &plan, &*self.resolve));
+    }
+
+    /// From now on notices are about this plan.
+    pub fn renew(&self, plan: Arc<Plan>) {
+        *self.plan.write().unwrap_or_else(PoisonError::into_inner) = plan;
+    }
+
+    /// Shows diagnostics of a saved config, as `validate` does; no filter hides them.
+    pub fn diagnostics(&self, diagnostics: &[Diagnostic], path: &str, text: &str) {
+        if !diagnostics.is_empty() {
+            let shown = diagnostics::render(diagnostics, path, text, self.colors);
+            self.always(shown.trim_end(), diagnostics::render(diagnostics, path, text, false).trim_end());
+        }
     }
 
     /// Tells something of an adapter's own.

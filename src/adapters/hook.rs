@@ -32,18 +32,22 @@ impl Hooks {
         Self { plan, launcher, facts, running: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
+    /// From now on hooks may post what this plan grants them.
+    pub fn renew(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+    }
+
     /// Runs a hook. Its end comes as a fact.
-    pub fn start(&mut self, task: TaskId, hook: &HookName, errand: &Errand) {
+    pub fn start(&mut self, task: TaskId, hook: &HookName, plan: Arc<HookPlan>, errand: &Errand) {
         while let Some(over) = self.tasks.try_join_next() {
             if let Ok(over) = over {
                 self.running.remove(&over);
             }
         }
-        let Some(plan) = self.plan.hooks.get(hook).cloned() else { return };
         let facts = self.facts.clone();
         let finish = move |outcome| facts.send(Fact::HookFinished { task, outcome });
         let holder = Holder::Hook(task, hook.clone());
-        let grant = Some(Grant { holder, events: self.plan.granted(plan.events.as_ref()) });
+        let grant = Some(Grant { events: holder.granted(&self.plan), holder });
         let stdin = Stdin::Null;
         let manner = Manner { errand, life: None, grant, key_prefix: "", stdin, contain: Contain::Group };
         let (overflowed, told) = unbounded_channel();

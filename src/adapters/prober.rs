@@ -39,6 +39,11 @@ impl Prober {
         Self { plan, launcher, facts, attempts: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
+    /// From now on processes are asked as this plan says.
+    pub fn renew(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+    }
+
     /// Begins an attempt of a probe. Its answer comes as a fact.
     pub fn start(&mut self, task: TaskId, (process, role): (&ProcessName, ProbeRole), asked: Asked) {
         while let Some(over) = self.tasks.try_join_next() {

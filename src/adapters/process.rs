@@ -23,7 +23,8 @@ pub struct Processes {
     plan: Arc<Plan>,
     launcher: Launcher,
     facts: FactSender,
-    lives: BTreeMap<ProcessName, (Incarnation, Control)>,
+    /// The newest life of each, and what it was started with.
+    lives: BTreeMap<ProcessName, (Incarnation, Control, Arc<ProcessPlan>)>,
     tasks: JoinSet<()>,
 }
 
@@ -70,6 +71,11 @@ impl Processes {
         Self { plan, launcher, facts, lives: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
+    /// From now on lives are started as this plan says.
+    pub fn renew(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+    }
+
     /// Starts a life. What becomes of it comes as facts.
     pub fn start(&mut self, process: ProcessName, incarnation: Incarnation) {
         while self.tasks.try_join_next().is_some() {}
@@ -77,7 +83,7 @@ impl Processes {
         let Some(plan) = self.plan.processes.get(&life.process).cloned() else { return };
         match self.launch(&plan, &life) {
             Ok(launched) => {
-                self.lives.insert(life.process.clone(), (incarnation, launched.child.control()));
+                self.lives.insert(life.process.clone(), (incarnation, launched.child.control(), Arc::clone(&plan)));
                 self.tasks.spawn_local(follow(launched, life, plan, self.launcher.clone()));
             }
             Err(failure) => life.tell(ProcessFact::StartFailed(failure)),
@@ -86,20 +92,21 @@ impl Processes {
 
     /// Asks a life to end.
     pub fn stop(&self, process: &ProcessName, incarnation: Incarnation) {
-        if let (Some(control), Some(plan)) = (self.control(process, incarnation), self.plan.processes.get(process)) {
+        if let Some((control, plan)) = self.life(process, incarnation) {
             control.stop(signal(plan.stop_signal));
         }
     }
 
     /// Ends a life.
     pub fn kill(&self, process: &ProcessName, incarnation: Incarnation) {
-        if let Some(control) = self.control(process, incarnation) {
+        if let Some((control, _)) = self.life(process, incarnation) {
             control.kill();
         }
     }
 
-    fn control(&self, process: &ProcessName, incarnation: Incarnation) -> Option<&Control> {
-        self.lives.get(process).filter(|(newest, _)| *newest == incarnation).map(|(_, control)| control)
+    fn life(&self, process: &ProcessName, incarnation: Incarnation) -> Option<(&Control, &ProcessPlan)> {
+        let (newest, control, plan) = self.lives.get(process)?;
+        (*newest == incarnation).then_some((control, &**plan))
     }
 
     fn launch(&self, plan: &ProcessPlan, life: &Life) -> Result<Launched, StartFailure> {

@@ -38,7 +38,7 @@ use devloop_core::fact::Touch;
 use devloop_core::plan::Plan;
 use devloop_core::plan::watch::WatcherKind;
 use std::fmt;
-use std::io::{self, PipeReader, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -191,8 +191,8 @@ pub type Ears = Box<dyn Fn(Heard) + Send>;
 /// The running watcher. Dropping it ends its thread soon; it does not wait for that.
 #[derive(Debug)]
 pub struct Watcher {
-    /// Never written: the thread sees its end being closed.
-    _alive: PipeWriter,
+    /// The thread sees its end being closed, or a byte: the wish for a last look.
+    alive: PipeWriter,
 }
 
 impl Watcher {
@@ -206,8 +206,19 @@ impl Watcher {
         let (ended, alive) = io::pipe()?;
         let post = Post { plan, own: own.below(&root), root, heard };
         std::thread::Builder::new().name("devloop-watcher".to_owned()).spawn(move || post.stand(&ended))?;
-        Ok(Self { _alive: alive })
+        Ok(Self { alive })
     }
+
+    /// Ends the thread after a last look: what changed before this call, and was not said yet, is said.
+    pub fn retire(mut self) {
+        // A thread that has ended already has nothing to say.
+        let _ = self.alive.write_all(b"l");
+    }
+}
+
+/// Whether the watcher was retired, when its thread has seen that the pipe is not quiet any more.
+fn wants_last_look(mut ended: &PipeReader) -> bool {
+    matches!(ended.read(&mut [0]), Ok(1))
 }
 
 /// What the thread begins with.

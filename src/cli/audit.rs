@@ -21,7 +21,7 @@ pub(super) struct Asked {
 }
 
 pub(super) fn main(config: Option<&PathBuf>, asked: &Asked) -> Result<(), Failure> {
-    let Checked { plan, path, folder, warned, warnings } = config_file::check(config)?;
+    let Checked { plan, path, folder, warned, warnings, .. } = config_file::check(config)?;
     let audit = Audit::of(&plan, &folder);
     let audited = Audited {
         config: path.to_string_lossy().into_owned(),

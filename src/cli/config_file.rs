@@ -4,7 +4,7 @@ use super::{complain, stderr_colors};
 use crate::failure::Failure;
 use crate::report::diagnostics;
 use devloop_config::place::cleaned;
-use devloop_config::{Diagnostic, Place, Severity};
+use devloop_config::{Diagnostic, Loaded, Place, Severity};
 use devloop_core::plan::Plan;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,10 @@ pub(super) struct Checked {
     pub(super) plan: Plan,
     /// The file, as it was named or found.
     pub(super) path: PathBuf,
+    /// Its absolute path; links are not followed.
+    pub(super) absolute: PathBuf,
+    /// What it held.
+    pub(super) text: String,
     /// The absolute folder that it lies in.
     pub(super) folder: PathBuf,
     /// What the warnings say, without their frames.
@@ -36,31 +40,39 @@ pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
     };
     let text = read(&path).map_err(|error| Failure::UnreadableConfig { path: path.clone(), error })?;
     let absolute = here.join(&path);
-    let place = Place { folder: absolute.parent().unwrap_or(Path::new("/")).to_path_buf() };
-    let loaded = devloop_config::load(&text, &place);
-    let unset = loaded.unset_variables(|name| std::env::var_os(name).is_some());
-    let show = |wanted: Severity| {
-        let diagnostics: Vec<Diagnostic> = loaded
-            .diagnostics
-            .iter()
-            .chain(&unset)
-            .filter(|diagnostic| diagnostic.severity == wanted)
-            .cloned()
-            .collect();
-        (diagnostics.len(), diagnostics::render(&diagnostics, &path.to_string_lossy(), &text, stderr_colors()))
-    };
-    let (errors, shown) = show(Severity::Error);
-    complain(&shown);
-    match loaded.plan {
-        Some(plan) if errors == 0 => {
-            let all = loaded.diagnostics.iter().chain(&unset);
-            let warned = all.filter(|diagnostic| diagnostic.severity == Severity::Warning);
-            let warned = warned.map(|diagnostic| diagnostic.message.clone()).collect();
-            let warnings = show(Severity::Warning).1;
-            Ok(Checked { plan, path, folder: cleaned(&here, &place.folder), warned, warnings })
+    let place = place_of(&absolute);
+    let Judged { plan, errors, warnings } = judge(devloop_config::load(&text, &place));
+    let shown = |all: &[Diagnostic]| diagnostics::render(all, &path.to_string_lossy(), &text, stderr_colors());
+    complain(&shown(&errors));
+    match plan {
+        Some(plan) if errors.is_empty() => {
+            let warned = warnings.iter().map(|diagnostic| diagnostic.message.clone()).collect();
+            let warnings = shown(&warnings);
+            let folder = cleaned(&here, &place.folder);
+            Ok(Checked { plan, path, absolute, text, folder, warned, warnings })
         }
-        Some(_) | None => Err(Failure::Rejected { path, errors }),
+        Some(_) | None => Err(Failure::Rejected { path, errors: errors.len() }),
     }
+}
+
+/// What a text says, and what is wrong with it; variables that devloop's environment lacks are warnings.
+pub(super) struct Judged {
+    pub(super) plan: Option<Plan>,
+    pub(super) errors: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
+}
+
+/// Sorts what was found in a text.
+pub(super) fn judge(loaded: Loaded) -> Judged {
+    let unset = loaded.unset_variables(|name| std::env::var_os(name).is_some());
+    let all = loaded.diagnostics.into_iter().chain(unset);
+    let (errors, warnings) = all.partition(|diagnostic| diagnostic.severity == Severity::Error);
+    Judged { plan: loaded.plan, errors, warnings }
+}
+
+/// Where the config at an absolute path lies.
+pub(super) fn place_of(absolute: &Path) -> Place {
+    Place { folder: absolute.parent().unwrap_or(Path::new("/")).to_path_buf() }
 }
 
 /// The state file of the config that is named or found. A config that is broken at the moment, as while it is edited
@@ -96,7 +108,7 @@ fn find(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Reads a text file; a FIFO or a device is refused, since reading one may never end.
-fn read(path: &Path) -> Result<String, String> {
+pub(super) fn read(path: &Path) -> Result<String, String> {
     let kind = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if kind.is_dir() {
         return Err("it is a folder; name the file in it".to_owned());

@@ -1,6 +1,7 @@
 //! `devloop run`: puts a session together, runs it, takes it apart.
 
 use super::config_file::{self, Checked};
+use super::saved_config::SavedConfig;
 use super::{complain, stderr_colors, stdout_colors, watched_paths};
 use crate::adapters::environment::Environment;
 use crate::adapters::guardian::{self, Guardian};
@@ -9,6 +10,7 @@ use crate::adapters::interrupts::Interrupts;
 use crate::adapters::launch::Launcher;
 use crate::adapters::leftovers;
 use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions};
+use crate::adapters::plan_file::ReadPlan;
 use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
 use crate::adapters::status_file::{self, Session};
@@ -30,7 +32,7 @@ use devloop_core::plan::words::Words;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -43,9 +45,9 @@ const FLUSH_MAX: Duration = Duration::from_millis(450);
 const DISMISSAL_MAX: Duration = Duration::from_secs(1);
 
 pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
-    let Checked { plan, path, folder, warnings, .. } = config_file::check(config)?;
-    let config = folder.join(path.file_name().unwrap_or_default());
-    complain(&warnings);
+    let checked = config_file::check(config)?;
+    complain(&checked.warnings);
+    let plan = Arc::new(checked.plan.clone());
     if let Err(error) = std::fs::read_dir(&plan.root) {
         return Err(cannot_begin(format!(
             "`root` names the folder {}, which cannot be read: {error}",
@@ -62,11 +64,11 @@ pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
         .build()
         .map_err(|error| cannot_begin(format!("the runtime cannot be started: {error}")))?;
     let local = LocalSet::new();
-    local.block_on(&runtime, session(Arc::new(plan), &config, guardian))
+    local.block_on(&runtime, session(checked, plan, guardian))
 }
 
 /// Everything that is needed before the first thing is started or written, in that order.
-async fn session(plan: Arc<Plan>, config: &Path, guardian: Guardian) -> Result<(), Failure> {
+async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
     let interrupts = Interrupts::install(guardian::is_ignored)
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
@@ -93,7 +95,7 @@ async fn session(plan: Arc<Plan>, config: &Path, guardian: Guardian) -> Result<(
         }
         Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
     }
-    watched_paths::tell(&plan, &reporter);
+    watched_paths::tell(&plan, None, &reporter);
     let swept = leftovers::sweep(&plan.state_file);
     if swept > 0 {
         let told = format!("killed what an earlier session had left behind: {swept} processes");
@@ -108,13 +110,15 @@ async fn session(plan: Arc<Plan>, config: &Path, guardian: Guardian) -> Result<(
         pid: std::process::id(),
         began_ticks: status_file::began(std::process::id()),
         began: Some(SystemTime::now()),
-        config: config.to_string_lossy().into_owned(),
+        config: checked.folder.join(checked.path.file_name().unwrap_or_default()).to_string_lossy().into_owned(),
         log: log.as_ref().ok().map(|log| log.path.to_string_lossy().into_owned()),
         events_url: listeners.events_url(),
         reload_url: listeners.reload_url(),
     };
     let launcher = Launcher::new(Rc::new(guardian), output, environment, listeners.access(), &plan.root);
-    let ending = live(&plan, &reporter, (launcher.clone(), listeners, shown), opened, interrupts).await;
+    let config = (checked.absolute.clone(), SavedConfig::new(checked, Arc::clone(&plan), Arc::clone(&reporter)));
+    let parts = (launcher.clone(), listeners, shown);
+    let ending = live((&plan, config), &reporter, parts, opened, interrupts).await;
     if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
         reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
     }
@@ -123,7 +127,7 @@ async fn session(plan: Arc<Plan>, config: &Path, guardian: Guardian) -> Result<(
 
 /// The session itself.
 async fn live(
-    plan: &Arc<Plan>,
+    (plan, (config, saved_config)): (&Arc<Plan>, (PathBuf, SavedConfig)),
     reporter: &Arc<Reporter>,
     (launcher, listeners, session): (Launcher, Listeners, Session),
     (folder, values): (StateFolder, Values),
@@ -141,7 +145,8 @@ async fn live(
     let own_files = OwnFiles::of_state_file(&plan.state_file);
     let (plan, reporter) = (Arc::clone(plan), Arc::clone(reporter));
     let mut engine = Engine::new(Arc::clone(&plan), values, seed());
-    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, session };
+    let config = (config, Arc::new(saved_config) as Arc<dyn ReadPlan>);
+    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session };
     let mut adapters = Adapters::new(parts, facts, changes, tasks);
     let ending = driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await;
     adapters.let_answers_go().await;

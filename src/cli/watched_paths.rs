@@ -1,14 +1,19 @@
 //! Watch patterns that name something else than their writer most likely meant: allowed, and told at the start.
 
 use crate::report::Reporter;
+use devloop_core::names::WatchName;
 use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
-use devloop_core::plan::watch::PathPattern;
+use devloop_core::plan::watch::{PathPattern, WatchPlan};
 use std::path::Path;
 
 /// Tells of each pattern that cannot match as things are now. It may match later: what it names can still be made.
-pub(super) fn tell(plan: &Plan, reporter: &Reporter) {
-    for (name, watch) in &plan.watches {
+/// What `before` had already was told then.
+pub(super) fn tell(plan: &Plan, before: Option<&Plan>, reporter: &Reporter) {
+    let is_new = |name: &WatchName, watch: &WatchPlan| {
+        before.and_then(|before| before.watches.get(name)).is_none_or(|before| before.patterns != watch.patterns)
+    };
+    for (name, watch) in plan.watches.iter().filter(|(name, watch)| is_new(name, watch)) {
         for pattern in &watch.patterns {
             if let Some((level, oddity)) = oddity(&plan.root, pattern) {
                 reporter.line("watcher", level, &format!("watch group '{name}': {oddity}"));

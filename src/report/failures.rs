@@ -11,6 +11,9 @@ pub fn step(failure: &StepFailure) -> String {
             format!("process '{process}' is not running; a step `start_process` before this one starts it")
         }
         StepFailure::ProcessExited { process, status } => format!("process '{process}' exited with {status}"),
+        StepFailure::ProcessRemoved { process } => {
+            format!("process '{process}' is gone: the config does not name it any more")
+        }
         StepFailure::ProcessStopped { process } => format!("process '{process}' was stopped while it was waited for"),
         StepFailure::ProcessNotReady { process, within, last } => {
             let last = last.as_ref().map_or(String::new(), |last| format!("; its last answer: {last}"));

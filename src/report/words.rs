@@ -4,7 +4,7 @@ use super::escape::one_line;
 use super::failures::{place, process_start, span, step};
 use devloop_core::fact::Interrupt;
 use devloop_core::names::{ArtifactName, ProcessName, WorkflowName};
-use devloop_core::notice::{ArtifactNews, Awaited, Fate, Notice, Who};
+use devloop_core::notice::{ArtifactNews, Awaited, Edit, Fate, Follows, Kept, Notice, PlanChange, PlanRejection, Who};
 use devloop_core::plan::Plan;
 use devloop_core::plan::probe::ProbeKind;
 use devloop_core::plan::words::Words;
@@ -82,6 +82,44 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         Notice::InterruptReceived { interrupt } => interrupted(*interrupt).to_owned(),
         Notice::KillRequested => "asked a second time: everything is killed".to_owned(),
         Notice::GuardianLost => "the guardian, which keeps all children, is gone: everything is stopped".to_owned(),
+        Notice::PlanChanged(change) => changed(change),
+        Notice::PlanKept(Kept { key, kept, wanted }) => format!(
+            "`{key}` cannot change while devloop runs: '{kept}' stays until devloop is started again, and '{wanted}' counts \
+             from then on"
+        ),
+        Notice::PlanRejected(rejection) => rejected(rejection),
+        Notice::PlanRestored => "the config is right again, and says what is applied already".to_owned(),
+    }
+}
+
+fn changed(PlanChange { section, name, what, follows }: &PlanChange) -> String {
+    let what = match what {
+        Edit::Added => "added",
+        Edit::Changed => "changed",
+        Edit::Removed => "removed",
+    };
+    let then = match follows {
+        Follows::Nothing => "",
+        Follows::Start => ": starting it",
+        Follows::Restart => ": restarting it",
+        Follows::Stop => ": stopping it",
+    };
+    match name {
+        Some(name) => format!("applied: {section} '{name}' {what}{then}"),
+        None => format!("applied: `{section}` {what}"),
+    }
+}
+
+fn rejected(rejection: &PlanRejection) -> String {
+    let goes_on = "devloop goes on with the one before, and looks again when it is saved";
+    match rejection {
+        PlanRejection::Broken { errors: 1 } => {
+            format!("the saved config has an error, which is shown above; {goes_on}")
+        }
+        PlanRejection::Broken { errors } => {
+            format!("the saved config has {errors} errors, which are shown above; {goes_on}")
+        }
+        PlanRejection::Unreadable { error } => format!("the config cannot be read: {error}; {goes_on}"),
     }
 }
 

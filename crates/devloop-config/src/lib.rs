@@ -24,6 +24,7 @@ pub use place::Place;
 use devloop_core::plan::Plan;
 use diagnostic::Bag;
 use span::Span;
+use std::path::Path;
 
 /// The longest config that is read, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -61,6 +62,15 @@ impl Loaded {
 
 /// Reads a config.
 pub fn load(text: &str, place: &Place) -> Loaded {
+    load_at(text, place, None)
+}
+
+/// Reads a config as if it named this root, an absolute folder: that of a session cannot change while it lasts.
+pub fn load_below(text: &str, place: &Place, root: &Path) -> Loaded {
+    load_at(text, place, Some(root))
+}
+
+fn load_at(text: &str, place: &Place, root: Option<&Path>) -> Loaded {
     if text.len() > CONFIG_BYTES_MAX {
         return Loaded { plan: None, diagnostics: vec![words::too_long(text.len())], variables: Vec::new() };
     }
@@ -69,7 +79,7 @@ pub fn load(text: &str, place: &Place) -> Loaded {
     for error in &errors {
         bag.add_syntax(words::syntax(text, error));
     }
-    let (plan, variables) = lower::lower(table.get_ref(), place, &bag);
+    let (plan, variables) = lower::lower(table.get_ref(), (place, root), &bag);
     // After a key that is there twice the parser goes on undisturbed; after any other error it guesses.
     let breaks = errors.iter().filter(|error| error.message() != "duplicate key");
     let sure_until = breaks.map(|error| span::line_start(text, error.span().map_or(0, |span| span.start))).min();

@@ -30,7 +30,7 @@ use devloop_core::plan::{Plan, is_reserved};
 use devloop_core::template::{self, Template};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::de::DeTable;
 
@@ -60,9 +60,15 @@ pub(crate) struct Lowering<'a> {
 }
 
 /// Lowers a whole text. The plan is only worth something when the bag holds no error.
-pub(crate) fn lower<'a>(table: &'a DeTable<'a>, place: &Place, bag: &'a Bag<'a>) -> (Option<Plan>, Vec<VariableUse>) {
+/// `fixed_root`: what counts instead of the root that the text names.
+pub(crate) fn lower<'a>(
+    table: &'a DeTable<'a>,
+    (place, fixed_root): (&Place, Option<&Path>),
+    bag: &'a Bag<'a>,
+) -> (Option<Plan>, Vec<VariableUse>) {
     let mut top = Reader::top(bag, table);
     let root = top.text("root").and_then(|root| path_of(bag, &root)).map(|root| cleaned(&place.folder, root));
+    let root = root.map(|root| fixed_root.map_or(root, Path::to_path_buf));
     let lowering = Lowering {
         bag,
         names: Names::of(table),

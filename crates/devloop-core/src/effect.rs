@@ -5,6 +5,8 @@ use crate::names::{
     ArtifactName, Generation, HookName, Incarnation, ProcessName, RequestId, RunId, StateKey, StateVersion, TaskId,
 };
 use crate::notice::Notice;
+use crate::plan::Plan;
+use crate::plan::hook::HookPlan;
 use crate::value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +35,8 @@ pub enum Effect {
         task: TaskId,
         /// Which hook.
         hook: HookName,
+        /// What it is: a run keeps the plan that it began with, whatever the config says by now.
+        plan: Arc<HookPlan>,
         /// What the hook is told about why it runs.
         errand: Errand,
     },
@@ -73,6 +77,11 @@ pub enum Effect {
         /// The run that will see the value, if it changed anything.
         run: Option<RunId>,
     },
+    /// Read and check the config file. One is under way at a time. Answer: `PlanLoaded`.
+    LoadPlan,
+    /// From now on this is the plan, for all effects that follow. What lives is left alone: whatever must end or begin
+    /// for it is asked for. No answer.
+    ApplyPlan(Arc<Plan>),
     /// File work for an artifact, in the order in which it is asked. Answer: `ArtifactAnswered`, unless the session ends
     /// before.
     Artifact(TaskId, ArtifactName, ArtifactOrder),

@@ -16,6 +16,7 @@ mod observers;
 mod patience;
 mod processes;
 mod publishing;
+mod reload;
 mod repeats;
 mod runs;
 mod session;
@@ -24,25 +25,27 @@ mod turn;
 pub use self::batch::PATHS_MAX;
 pub use self::hooks::HOOK_GRACE;
 pub use self::intake::REQUESTS_MAX;
+pub use self::reload::{PLAN_QUIET, PLAN_QUIET_MAX};
 pub use self::runs::{FEEDBACK_HOLD, FEEDBACK_RUNS, FEEDBACK_RUNS_LONG, LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 
 use self::changes::Changes;
 use self::drain::Drain;
 use self::hooks::Hooks;
-use self::intake::{Accepted, Intake, Posted};
+use self::intake::{Intake, Posted};
 use self::observers::Observers;
 use self::patience::{Patience, Stop};
 use self::processes::Processes;
 use self::publishing::{Grip, Publishing};
+use self::reload::Reload;
 use self::repeats::Repeats;
 use self::runs::{Lineage, Reach, Runs};
 use self::session::Session;
 use self::turn::Turn;
 use crate::effect::{Effect, Ending, Values, Verdict};
-use crate::fact::{Fact, Interrupt};
+use crate::fact::{Fact, Interrupt, LoadedPlan};
 use crate::moment::Moment;
 use crate::names::StateKey;
-use crate::notice::Notice;
+use crate::notice::{Follows, Notice};
 use crate::plan::Plan;
 use crate::value::Value;
 use crate::view::{Phase, View};
@@ -68,6 +71,7 @@ pub struct Engine {
     changes: Changes,
     repeats: Repeats,
     observers: Observers,
+    reload: Reload,
     patience: Patience,
     drain: Option<Drain>,
     interrupts: u32,
@@ -91,6 +95,7 @@ impl Engine {
             changes: Changes::new(plan.debounce),
             repeats: Repeats::default(),
             observers: Observers::new(&plan),
+            reload: Reload::default(),
             patience: Patience::default(),
             drain: None,
             interrupts: 0,
@@ -157,6 +162,8 @@ impl Engine {
                 self.intake.save_failed(&mut self.turn, version);
                 self.session_answered(notice);
             }
+            Fact::PlanTouched => self.reload.touched(self.turn.now),
+            Fact::PlanLoaded(loaded) => self.plan_loaded(loaded),
         }
     }
 
@@ -178,6 +185,36 @@ impl Engine {
         }
     }
 
+    /// A config that was saved while the session ends is nobody's.
+    fn plan_loaded(&mut self, loaded: LoadedPlan) {
+        if self.is_draining() {
+            return;
+        }
+        if let Some(plan) = self.reload.loaded(&mut self.turn, &self.plan, loaded) {
+            self.apply(plan);
+        }
+    }
+
+    /// Another plan holds from now on. What runs keeps the plan that it began with; what waits takes the new one.
+    fn apply(&mut self, plan: Arc<Plan>) {
+        let old = std::mem::replace(&mut self.plan, plan);
+        self.turn.ask(Effect::ApplyPlan(Arc::clone(&self.plan)));
+        let follows = self.processes.renew(&mut self.turn, &self.plan);
+        for mut change in reload::difference(&old, &self.plan) {
+            if let ("process", Some(name)) = (change.section, &change.name) {
+                change.follows = follows.get(&**name).copied().unwrap_or(Follows::Nothing);
+            }
+            self.turn.report(Notice::PlanChanged(change));
+        }
+        self.publishing.recover(&mut self.turn, &self.plan);
+        self.observers.renew(&mut self.turn, &mut self.hooks, &self.plan);
+        self.runs.renew(&self.plan);
+        let batch = self.changes.renew(&old, &self.plan);
+        let (runs, mut reach) = self.reach();
+        runs.want_batch(batch, Some(&old), &mut reach);
+        self.turn.stir();
+    }
+
     fn posted(&mut self, posted: Posted) {
         if self.is_draining() {
             let (request, verdict) = (posted.request, Verdict::ShuttingDown);
@@ -189,9 +226,10 @@ impl Engine {
 
     /// Admits runs for the values that the file holds by now, and only then says so.
     fn accept_posts(&mut self) {
-        for Accepted { request, holder, event, workflow } in self.intake.advance(&mut self.turn, &self.plan) {
+        for mut accepted in self.intake.advance(&mut self.turn) {
+            let (request, workflow) = (accepted.request, accepted.workflow.take());
             let (runs, mut reach) = self.reach();
-            let run = workflow.and_then(|workflow| runs.want_posted(&workflow, &event, &holder, &mut reach));
+            let run = workflow.and_then(|workflow| runs.want_posted(&workflow, accepted, &mut reach));
             self.turn.ask(Effect::AnswerRequest { request, verdict: Verdict::Accepted, run });
         }
     }
@@ -247,6 +285,9 @@ impl Engine {
         self.processes.expire(&mut self.turn);
         self.hooks.expire(&mut self.turn);
         self.observers.expire(&mut self.turn, &mut self.hooks);
+        if self.is_releasing() {
+            self.reload.expire(&mut self.turn);
+        }
         if self.is_releasing()
             && let Some(batch) = self.changes.release(now, &self.plan)
         {
@@ -256,7 +297,7 @@ impl Engine {
                 }
             }
             let (runs, mut reach) = self.reach();
-            runs.want_batch(batch, &mut reach);
+            runs.want_batch(batch, None, &mut reach);
         }
         let (stops, is_ending) = (self.stops(), self.is_draining());
         self.patience.expire(&mut self.turn, &stops, (is_ending, self.phase == Phase::Draining));
@@ -330,6 +371,7 @@ impl Engine {
             self.publishing.next_deadline(now, &self.processes),
             self.observers.next_deadline(),
             self.changes.next_deadline().filter(|_| self.is_releasing()),
+            self.reload.next_deadline().filter(|_| self.is_releasing()),
             self.turn.session.next_deadline(),
             self.patience.next_deadline(&self.stops(), self.is_draining()),
         ];

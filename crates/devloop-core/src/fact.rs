@@ -3,9 +3,11 @@
 use crate::names::{
     EventName, Generation, HookName, Incarnation, ProcessName, RequestId, StateKey, StateVersion, TaskId,
 };
+use crate::plan::Plan;
 use crate::value::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +71,34 @@ pub enum Fact {
     StateSaved(StateVersion),
     /// The state file could not be written; answers `SaveState`.
     StateSaveFailed(StateVersion, String),
+    /// Somebody saved, replaced or removed the config file; may come at any time, and need not be true.
+    PlanTouched,
+    /// The config file was read; answers `LoadPlan`, once.
+    PlanLoaded(LoadedPlan),
+}
+
+/// What the config file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadedPlan {
+    /// What it held when it was read last, word for word.
+    Same,
+    /// A plan. Its root is always that of the session.
+    Valid {
+        /// The plan.
+        plan: Arc<Plan>,
+        /// The root that the file names, if it is another.
+        other_root: Option<PathBuf>,
+    },
+    /// Mistakes, which the user has been shown.
+    Broken {
+        /// How many.
+        errors: usize,
+    },
+    /// Nothing that can be read, or no file is there.
+    Unreadable {
+        /// The system's own words.
+        error: String,
+    },
 }
 
 /// Who a token was made for: one start of one child.
@@ -78,6 +108,17 @@ pub enum Holder {
     Process(ProcessName, Incarnation),
     /// A hook that was started as this task.
     Hook(TaskId, HookName),
+}
+
+impl Holder {
+    /// The events that a plan lets it post; none when the plan does not name it.
+    pub fn granted(&self, plan: &Plan) -> BTreeSet<EventName> {
+        let list = match self {
+            Self::Process(process, _) => plan.processes.get(process).map(|process| process.events.as_ref()),
+            Self::Hook(_, hook) => plan.hooks.get(hook).map(|hook| hook.events.as_ref()),
+        };
+        list.map_or_else(BTreeSet::new, |list| plan.granted(list))
+    }
 }
 
 /// Which signal asked for the end.

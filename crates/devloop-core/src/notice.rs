@@ -252,6 +252,77 @@ pub enum Notice {
     KillRequested,
     /// The guardian is gone; everything is stopped.
     GuardianLost,
+    /// The config was saved: one thing of it is another, and that is applied.
+    PlanChanged(PlanChange),
+    /// The config was saved: it names something else for what cannot change while a session lasts.
+    PlanKept(Kept),
+    /// The config was saved and cannot be used; the plan before goes on.
+    PlanRejected(PlanRejection),
+    /// The config could not be used and can again; it says what is done already.
+    PlanRestored,
+}
+
+/// One thing of the config that is not as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanChange {
+    /// The table or key of the top level, as the user writes it: `process`, `debounce_ms`.
+    pub section: &'static str,
+    /// The name, of a table that has one.
+    pub name: Option<Arc<str>>,
+    /// What happened to it.
+    pub what: Edit,
+    /// What is done for it at once.
+    pub follows: Follows,
+}
+
+/// What a saved config did to a table or key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// It was not there.
+    Added,
+    /// It says something else.
+    Changed,
+    /// It is not there any more.
+    Removed,
+}
+
+/// What is done at once for a change of the config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// Nothing: it counts from now on.
+    Nothing,
+    /// A process starts.
+    Start,
+    /// A process restarts.
+    Restart,
+    /// A process stops.
+    Stop,
+}
+
+/// What a saved config says otherwise, and what stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The key: `root`, `event_server.bind`.
+    pub key: &'static str,
+    /// What holds until the session ends.
+    pub kept: String,
+    /// What the config says.
+    pub wanted: String,
+}
+
+/// Why a saved config cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanRejection {
+    /// It has mistakes, which have been shown.
+    Broken {
+        /// How many.
+        errors: usize,
+    },
+    /// It cannot be read.
+    Unreadable {
+        /// The system's own words.
+        error: String,
+    },
 }
 
 /// A step of a workflow.
@@ -282,6 +353,11 @@ pub enum StepFailure {
     },
     /// The process was stopped while it was awaited.
     ProcessStopped {
+        /// Which.
+        process: ProcessName,
+    },
+    /// The process is not in the config any more.
+    ProcessRemoved {
         /// Which.
         process: ProcessName,
     },
@@ -431,7 +507,9 @@ impl Notice {
             | Self::Artifact { news: ArtifactNews::Published { .. }, .. }
             | Self::Slept { .. }
             | Self::InterruptReceived { .. }
-            | Self::KillRequested => Level::Info,
+            | Self::KillRequested
+            | Self::PlanChanged(_)
+            | Self::PlanRestored => Level::Info,
             Self::WorkflowFinished { .. } => Level::Debug,
             Self::ProcessExited { status, .. } if status.is_success() => Level::Info,
             Self::ProcessExited { .. }
@@ -443,13 +521,15 @@ impl Notice {
             | Self::WorkflowFeedsItself { .. }
             | Self::ObserverFailed { .. }
             | Self::Artifact { .. }
-            | Self::EventLoop { .. } => Level::Warn,
+            | Self::EventLoop { .. }
+            | Self::PlanKept(_) => Level::Warn,
             Self::ProcessStartFailed { .. }
             | Self::ProcessHeldBack { .. }
             | Self::ProcessStuck { .. }
             | Self::WorkflowFailed { .. }
             | Self::StateSaveFailed { .. }
-            | Self::GuardianLost => Level::Error,
+            | Self::GuardianLost
+            | Self::PlanRejected(_) => Level::Error,
         }
     }
 
@@ -480,6 +560,7 @@ impl Notice {
             Self::EventLoop { .. } => "events",
             Self::Artifact { .. } => "artifacts",
             Self::StateSaveFailed { .. } | Self::StateSaveRecovered => "state",
+            Self::PlanChanged(_) | Self::PlanKept(_) | Self::PlanRejected(_) | Self::PlanRestored => "config",
             Self::Slept { .. } | Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost => "engine",
         }
     }

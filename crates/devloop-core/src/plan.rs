@@ -28,7 +28,7 @@ pub fn is_reserved(key: &str) -> bool {
 }
 
 /// All that a `devloop.toml` says. Immutable; shared as `Arc<Plan>`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Absolute folder of the project.
     pub root: PathBuf,

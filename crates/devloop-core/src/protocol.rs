@@ -4,7 +4,7 @@
 //! debug builds, so that the simulated world and the real adapters keep the same promises.
 
 use crate::effect::{ArtifactOrder, Effect, Ending, Verdict};
-use crate::fact::{ArtifactAnswer, Fact, ProcessFact};
+use crate::fact::{ArtifactAnswer, Fact, LoadedPlan, ProcessFact};
 use crate::names::{ArtifactName, Generation, Incarnation, ProcessName, RequestId, RunId, StateVersion, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,18 @@ pub struct Protocol {
     requests: BTreeSet<RequestId>,
     save_in_flight: Option<StateVersion>,
     newest_save: StateVersion,
+    plan_file: PlanFile,
+}
+
+/// What was asked of the config file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum PlanFile {
+    #[default]
+    Quiet,
+    /// `LoadPlan` is not answered.
+    Asked,
+    /// A plan came and was not applied.
+    Valid,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,7 +108,8 @@ impl Protocol {
             | Fact::InterruptRequested(_)
             | Fact::SuspendRequested
             | Fact::Slept(_)
-            | Fact::GuardianLost => {}
+            | Fact::GuardianLost
+            | Fact::PlanTouched => {}
             Fact::WatchingBegan => {
                 if self.watching != Watching::Asked {
                     return Err(format!(
@@ -122,6 +135,7 @@ impl Protocol {
             }
             Fact::ArtifactAnswered { task, answer } => self.artifact_answered(*task, answer)?,
             Fact::EventPosted { request, .. } => self.post(*request)?,
+            Fact::PlanLoaded(loaded) => self.plan_loaded(loaded)?,
             Fact::StateSaved(version) | Fact::StateSaveFailed(version, _) => {
                 if self.save_in_flight.take() != Some(*version) {
                     return Err(format!("the save of {version} was answered, but it is not in flight"));
@@ -164,6 +178,8 @@ impl Protocol {
             Effect::CancelProbe(task) => self.cancel_probe(*task)?,
             Effect::SaveState { version, .. } => self.save(*version)?,
             Effect::AnswerRequest { request, verdict, run } => self.answer_request(*request, *verdict, *run)?,
+            Effect::LoadPlan => self.load_plan()?,
+            Effect::ApplyPlan(_) => self.apply_plan()?,
             Effect::Artifact(task, artifact, order) => self.order(*task, artifact, order)?,
             Effect::ServeArtifact(artifact, generation) => self.serve(artifact, *generation)?,
             Effect::Report(_) | Effect::BroadcastReload | Effect::Suspend => {}
@@ -267,6 +283,33 @@ impl Protocol {
         }
         self.save_in_flight = Some(version);
         self.newest_save = version;
+        Ok(())
+    }
+
+    fn load_plan(&mut self) -> Result<(), String> {
+        if self.plan_file == PlanFile::Asked {
+            return Err("`LoadPlan` while one is under way".to_owned());
+        }
+        self.plan_file = PlanFile::Asked;
+        Ok(())
+    }
+
+    fn plan_loaded(&mut self, loaded: &LoadedPlan) -> Result<(), String> {
+        if self.plan_file != PlanFile::Asked {
+            return Err(format!("`PlanLoaded` answers `LoadPlan`, but the config file is {:?}", self.plan_file));
+        }
+        self.plan_file = match loaded {
+            LoadedPlan::Valid { .. } => PlanFile::Valid,
+            LoadedPlan::Same | LoadedPlan::Broken { .. } | LoadedPlan::Unreadable { .. } => PlanFile::Quiet,
+        };
+        Ok(())
+    }
+
+    fn apply_plan(&mut self) -> Result<(), String> {
+        if self.plan_file != PlanFile::Valid {
+            return Err(format!("`ApplyPlan` without a plan that came: the config file is {:?}", self.plan_file));
+        }
+        self.plan_file = PlanFile::Quiet;
         Ok(())
     }
 
@@ -474,6 +517,24 @@ mod tests {
         assert!(protocol.clone().effect(&answer(Verdict::NotSaved, Some(RunId(1)))).is_err());
         protocol.effect(&answer(Verdict::Accepted, Some(RunId(1)))).unwrap();
         assert!(protocol.effect(&answer(Verdict::Accepted, None)).is_err());
+    }
+
+    #[test]
+    fn a_plan_is_loaded_when_asked_for_and_applied_once_it_came() {
+        let mut protocol = begun();
+        let apply = Effect::ApplyPlan(Arc::new(crate::plan::Plan::empty("/project".into())));
+        assert!(protocol.clone().fact(&Fact::PlanLoaded(LoadedPlan::Same)).is_err());
+        protocol.fact(&Fact::PlanTouched).unwrap();
+        protocol.effect(&Effect::LoadPlan).unwrap();
+        assert!(protocol.clone().effect(&Effect::LoadPlan).is_err());
+        assert!(protocol.clone().effect(&apply).is_err());
+        let mut broken = protocol.clone();
+        broken.fact(&Fact::PlanLoaded(LoadedPlan::Broken { errors: 1 })).unwrap();
+        assert!(broken.effect(&apply).is_err());
+        let plan = Arc::new(crate::plan::Plan::empty("/project".into()));
+        protocol.fact(&Fact::PlanLoaded(LoadedPlan::Valid { plan, other_root: None })).unwrap();
+        protocol.effect(&apply).unwrap();
+        assert!(protocol.effect(&apply).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::env_vars;
 use devloop_core::fact::Holder;
 use devloop_core::names::EventName;
 use devloop_core::plan::event::url_variable;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -27,28 +28,35 @@ pub struct Grant {
 /// Where the listeners are, and who makes tokens.
 #[derive(Clone, Debug)]
 pub struct Access {
-    events_url: Option<String>,
-    reload_url: Option<String>,
+    urls: Rc<RefCell<Urls>>,
     tokens: Rc<Tokens>,
 }
 
+/// Where the listeners are; one that comes or goes with a saved config is known to every child that starts from then on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Urls {
+    pub(super) events: Option<String>,
+    pub(super) reload: Option<String>,
+}
+
 impl Access {
-    pub(super) fn new(events_url: Option<String>, reload_url: Option<String>, tokens: Rc<Tokens>) -> Self {
-        Self { events_url, reload_url, tokens }
+    pub(super) fn new(urls: Rc<RefCell<Urls>>, tokens: Rc<Tokens>) -> Self {
+        Self { urls, tokens }
     }
 
     /// Adds what a child is told to its environment. The token lives as long as the pass that comes back.
     pub fn admit(&self, grant: Option<&Grant>, env: &mut Vec<(OsString, OsString)>) -> io::Result<Option<Pass>> {
-        if let Some(url) = &self.reload_url {
+        let urls = self.urls.borrow();
+        if let Some(url) = &urls.reload {
             env.push((env_vars::BROWSER_EVENTS_URL.into(), url.into()));
         }
-        let (Some(base), Some(grant)) = (&self.events_url, grant.filter(|grant| !grant.events.is_empty())) else {
+        let (Some(base), Some(grant)) = (&urls.events, grant.filter(|grant| !grant.events.is_empty())) else {
             return Ok(None);
         };
         let pass = self.tokens.mint(grant.holder.clone(), grant.events.clone())?;
         env.push((env_vars::EVENTS_BASE_URL.into(), base.into()));
         env.push((env_vars::EVENTS_TOKEN.into(), pass.token().into()));
-        for event in pass.granted() {
+        for event in &pass.granted() {
             env.push((url_variable(event).into(), format!("{base}{}{event}", events::PATH).into()));
         }
         bypass_proxies(env);
@@ -93,8 +101,11 @@ mod tests {
 
     fn told(events: &[&str], env: &[(&str, &str)]) -> (Option<Pass>, BTreeMap<String, String>) {
         let tokens = Rc::new(Tokens::new(Arc::default()));
-        let access =
-            Access::new(Some("http://127.0.0.1:7".into()), Some("http://127.0.0.1:8/browser-events".into()), tokens);
+        let urls = Urls {
+            events: Some("http://127.0.0.1:7".into()),
+            reload: Some("http://127.0.0.1:8/browser-events".into()),
+        };
+        let access = Access::new(Rc::new(RefCell::new(urls)), tokens);
         let holder = Holder::Process("p".into(), Incarnation(1));
         let grant = Grant { holder, events: events.iter().map(|&name| name.into()).collect() };
         let mut env: Vec<(OsString, OsString)> = env.iter().map(|(name, value)| (name.into(), value.into())).collect();

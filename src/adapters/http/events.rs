@@ -29,7 +29,8 @@ pub(super) struct Events {
     tokens: Rc<Tokens>,
     facts: FactSender,
     pub(super) records: Records,
-    newest: Cell<RequestId>,
+    /// The newest number; one that comes after this server goes on from there.
+    newest: Rc<Cell<RequestId>>,
     waiting: RefCell<BTreeMap<RequestId, Waiting>>,
 }
 
@@ -63,8 +64,19 @@ impl Refused {
 }
 
 impl Events {
-    pub(super) fn new(hosts: Hosts, tokens: Rc<Tokens>, facts: FactSender, records: Records) -> Self {
-        Self { hosts, tokens, facts, records, newest: Cell::default(), waiting: RefCell::default() }
+    pub(super) fn new(
+        hosts: Hosts,
+        tokens: Rc<Tokens>,
+        facts: FactSender,
+        records: Records,
+        newest: Rc<Cell<RequestId>>,
+    ) -> Self {
+        Self { hosts, tokens, facts, records, newest, waiting: RefCell::default() }
+    }
+
+    /// Whether no value waits for its verdict.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.borrow().is_empty()
     }
 
     /// The engine's verdict on a request.
@@ -166,8 +178,8 @@ impl Events {
 /// Step 4: the exact path of an event that this client was granted, and `POST`.
 fn event_of(head: &Head, who: &Who) -> Result<EventName, Answer> {
     let name = head.target.strip_prefix(PATH).ok_or(Answer::NotFound)?;
-    let event = who.granted.get(name).ok_or(Answer::NotFound)?;
-    if head.method == Method::Post { Ok(event.clone()) } else { Err(Answer::NotPost) }
+    let event = who.granted(name).ok_or(Answer::NotFound)?;
+    if head.method == Method::Post { Ok(event) } else { Err(Answer::NotPost) }
 }
 
 /// Step 5, as far as the head tells.

@@ -52,10 +52,15 @@ pub(super) fn reading_origin(head: &Head, allowed: &[String]) -> Result<Option<S
         return if is_foreign { Err((Answer::ForeignOrigin, "another site".to_owned())) } else { Ok(None) };
     }
     let origin = head.origin.text().unwrap_or_default();
-    if is_loopback_origin(origin) || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+    if may_read(origin, allowed) {
         return Ok(Some(origin.to_owned()));
     }
     Err((Answer::ForeignOrigin, format!("'{origin}'")))
+}
+
+/// Whether a page of this origin may read the reload stream.
+pub(super) fn may_read(origin: &str, allowed: &[String]) -> bool {
+    is_loopback_origin(origin) || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
 }
 
 /// `http://localhost:3000`, `https://a.localhost`, `http://[::1]`: the scheme, a loopback host, a port, nothing else.

@@ -10,7 +10,7 @@ use super::guard::{self, Hosts};
 use super::head::{Framing, Head, Method};
 use super::random;
 use super::refusals::Warnings;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ const COMMENT_GAP: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(super) struct Reloads {
     hosts: Hosts,
-    allow_origins: Vec<String>,
+    allow_origins: RefCell<Vec<String>>,
     pub(super) warnings: Rc<Warnings>,
     /// Tells this session's numbers from those of an earlier one on the same port.
     session: String,
@@ -57,7 +57,13 @@ impl Reloads {
         random::fill(&mut bytes)?;
         let session = format!("{:016x}", u64::from_ne_bytes(bytes));
         let (count, listeners) = (watch::Sender::new(0), Cell::new(0));
+        let allow_origins = RefCell::new(allow_origins);
         Ok(Self { hosts, allow_origins, warnings, session, count, listeners, blocked_max: BLOCKED_MAX })
+    }
+
+    /// From now on these origins may listen beside those of this machine; who may not any more hears nothing further.
+    pub(super) fn allow(&self, origins: &[String]) {
+        *self.allow_origins.borrow_mut() = origins.to_vec();
     }
 
     /// Tells everyone who listens. What a slow listener has not read yet becomes one.
@@ -94,7 +100,7 @@ impl Reloads {
     fn admit(&self, head: &Head) -> Result<Option<String>, (Answer, String)> {
         let plain = |answer: Answer| (answer, format!("{} ({})", answer.reason(), answer.status()));
         self.hosts.check(&head.host).map_err(plain)?;
-        let origin = guard::reading_origin(head, &self.allow_origins).map_err(|(answer, origin)| {
+        let origin = guard::reading_origin(head, &self.allow_origins.borrow()).map_err(|(answer, origin)| {
             let advice = "a page that may listen is named in `allow_origins` of [browser_reload_server]";
             (answer, format!("{origin} is no origin of this machine (403); {advice}"))
         })?;
@@ -136,6 +142,9 @@ impl Reloads {
                 changed = count.changed() => {
                     // The sender is gone with the session.
                     let Ok(()) = changed else { return Ok(()) };
+                    if origin.is_some_and(|origin| !guard::may_read(origin, &self.allow_origins.borrow())) {
+                        return Ok(());
+                    }
                     out.push_str(&event(&self.id(*count.borrow_and_update()), true));
                 }
                 left = left(stream) => return left,

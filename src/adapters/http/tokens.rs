@@ -20,11 +20,16 @@ const RANDOM_BYTES: usize = (TOKEN_BYTES - TOKEN_PREFIX.len()) / 2;
 #[derive(Debug)]
 pub(super) struct Who {
     pub(super) holder: Holder,
-    pub(super) granted: BTreeSet<EventName>,
+    granted: RefCell<BTreeSet<EventName>>,
     pid: Cell<Option<u32>>,
 }
 
 impl Who {
+    /// The event of this name, if it may be posted.
+    pub(super) fn granted(&self, name: &str) -> Option<EventName> {
+        self.granted.borrow().get(name).cloned()
+    }
+
     /// The child's process id, once it is known.
     pub(super) fn pid(&self) -> Option<u32> {
         self.pid.get()
@@ -47,7 +52,7 @@ impl Tokens {
     /// Makes a token for a child that is about to start.
     pub(super) fn mint(self: &Rc<Self>, holder: Holder, granted: BTreeSet<EventName>) -> io::Result<Pass> {
         let token = new_token()?;
-        let who = Rc::new(Who { holder, granted, pid: Cell::new(None) });
+        let who = Rc::new(Who { holder, granted: RefCell::new(granted), pid: Cell::new(None) });
         self.secrets.hide(token);
         self.live.borrow_mut().push((token, Rc::clone(&who)));
         Ok(Pass { token, who, tokens: Rc::clone(self) })
@@ -63,6 +68,13 @@ impl Tokens {
             }
         }
         found
+    }
+
+    /// Says anew what each holder may post: what the config grants follows the config.
+    pub(super) fn grant_anew(&self, granted: impl Fn(&Holder) -> BTreeSet<EventName>) {
+        for (_, who) in self.live.borrow().iter() {
+            *who.granted.borrow_mut() = granted(&who.holder);
+        }
     }
 
     fn revoke(&self, token: &Token) {
@@ -86,8 +98,8 @@ impl Pass {
     }
 
     /// What it allows.
-    pub(super) fn granted(&self) -> &BTreeSet<EventName> {
-        &self.who.granted
+    pub(super) fn granted(&self) -> BTreeSet<EventName> {
+        self.who.granted.borrow().clone()
     }
 
     /// The child runs.
@@ -150,6 +162,16 @@ mod tests {
         }
         a.revoke();
         assert!(tokens.find(a.token()).is_none() && tokens.find(b.token()).is_some());
+    }
+
+    #[test]
+    fn grants_follow_the_config_and_the_token_stays_the_same() {
+        let tokens = tokens();
+        let pass = mint(&tokens, "a");
+        assert_eq!(tokens.find(pass.token()).unwrap().granted("e"), Some("e".into()));
+        tokens.grant_anew(|_| BTreeSet::from(["f".into()]));
+        let who = tokens.find(pass.token()).unwrap();
+        assert_eq!((who.granted("e"), who.granted("f")), (None, Some("f".into())));
     }
 
     #[test]

@@ -53,17 +53,20 @@ pub(super) use thread::run;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod thread {
-    use super::super::{Heard, Post, polling};
+    use super::super::{Heard, Post, polling, wants_last_look};
     use super::*;
     use notify::{Event, RecursiveMode, Watcher as _};
-    use std::io::{PipeReader, Read};
+    use std::io::PipeReader;
     use std::os::unix::ffi::OsStrExt;
     use std::sync::mpsc::{Receiver, channel};
 
     /// What the thread waits for.
     enum Word {
         Hint(notify::Result<Event>),
-        Ended,
+        /// The watcher was dropped, or retired: then a last look is due.
+        Ended {
+            is_retired: bool,
+        },
     }
 
     /// Runs until the other end of `ended` is closed; compares at intervals if the system refuses to tell.
@@ -77,10 +80,10 @@ mod thread {
             watcher.watch(&post.root, RecursiveMode::Recursive)?;
             Ok(watcher)
         });
-        let (Ok(_watcher), Ok(mut end)) = (watching, ended.try_clone()) else { return polling::run(post, ended) };
+        let (Ok(_watcher), Ok(end)) = (watching, ended.try_clone()) else { return polling::run(post, ended) };
         std::thread::spawn(move || {
-            let _ = end.read(&mut [0]);
-            let _ = sender.send(Word::Ended);
+            let is_retired = wants_last_look(&end);
+            let _ = sender.send(Word::Ended { is_retired });
         });
         listen(post, &hints);
     }
@@ -91,10 +94,15 @@ mod thread {
         tree.survey(&mut Told, b"", Look::First, &mut batch);
         while tree.stamp_some() {}
         (post.heard)(Heard::Began);
-        while let Ok(first) = hints.recv() {
+        let mut is_over = false;
+        while !is_over && let Ok(first) = hints.recv() {
             for told in std::iter::once(first).chain(hints.try_iter()) {
                 match told {
-                    Word::Ended => return,
+                    Word::Ended { is_retired: false } => return,
+                    Word::Ended { is_retired: true } => {
+                        is_over = true;
+                        look(&mut tree, b"", &mut batch);
+                    }
                     Word::Hint(Ok(event)) if !event.need_rescan() => {
                         for path in &event.paths {
                             if let Ok(path) = path.strip_prefix(tree.root().to_owned()) {

@@ -178,6 +178,21 @@ impl Native {
         self.burst.1 = Instant::now();
     }
 
+    /// Says all that changed until now, also what would be looked at later.
+    pub(super) fn last_look(&mut self) {
+        let now = Instant::now();
+        self.linked.values_mut().for_each(|at| *at = now);
+        self.poll_at = now;
+        // A round that took long has left something in the queue.
+        let mut began = Instant::now();
+        self.hear();
+        while began.elapsed() > ROUND_TIME {
+            began = Instant::now();
+            self.hear();
+        }
+        self.work();
+    }
+
     /// What a turn does with what was heard.
     fn work(&mut self) {
         self.settle_linked();

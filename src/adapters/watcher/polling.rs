@@ -6,7 +6,7 @@
 use super::batch::Batch;
 use super::targets::Cover;
 use super::tree::{Eyes, Look, Relative, Seen, Tree};
-use super::{Ears, Heard, Post, WatcherTrouble};
+use super::{Ears, Heard, Post, WatcherTrouble, wants_last_look};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, PipeReader};
 use std::path::{Path, PathBuf};
@@ -88,6 +88,9 @@ impl Poller {
 pub(super) fn run(post: Post, ended: &PipeReader) {
     let mut poller = Poller::begin(post);
     while is_quiet(ended, poller.interval) {
+        poller.round();
+    }
+    if wants_last_look(ended) {
         poller.round();
     }
 }

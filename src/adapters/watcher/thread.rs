@@ -4,7 +4,7 @@ use super::inotify::{self, Inotify};
 use super::native::{CLOCK_LAG, Native};
 use super::polling::{self, Poller};
 use super::stamps::wall_clock;
-use super::{Heard, Post, WatcherTrouble};
+use super::{Heard, Post, WatcherTrouble, wants_last_look};
 use std::io::{self, PipeReader};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,9 @@ pub(super) fn run_with(post: Post, ended: &PipeReader, watches_max: usize) {
     while native.wait(ended) {
         native.turn();
     }
+    if wants_last_look(ended) {
+        native.last_look();
+    }
     native.part();
 }
 
@@ -53,6 +56,9 @@ fn compare_until(post: Post, ended: &PipeReader, open: impl Fn() -> io::Result<I
             return Some(Native::resume(poller, eyes, since));
         }
         ask_at = Instant::now() + QUEUE_INTERVAL;
+    }
+    if wants_last_look(ended) {
+        poller.round();
     }
     None
 }

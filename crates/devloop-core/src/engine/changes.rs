@@ -183,6 +183,23 @@ impl Changes {
         self.clock = None;
     }
 
+    /// Another plan holds from now on. Gives what changed for groups that it does not name any more, or that run
+    /// something else by it: no change is lost. What waits for other groups goes on waiting.
+    pub(crate) fn renew(&mut self, old: &Plan, new: &Plan) -> Batch {
+        self.debounce = new.debounce;
+        let mut batch = Batch::new();
+        for (name, watch) in &old.watches {
+            let is_same = new.watches.get(name).is_some_and(|other| other.workflow == watch.workflow);
+            if let Some(paths) = if is_same { None } else { self.pending.remove(name) } {
+                merge_files(batch.entry(watch.workflow.clone()).or_default(), paths);
+            }
+        }
+        if self.pending.is_empty() {
+            self.clear();
+        }
+        batch
+    }
+
     /// When something is due.
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         let clock = self.clock.as_ref()?;

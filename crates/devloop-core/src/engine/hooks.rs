@@ -77,9 +77,9 @@ impl Hooks {
             if let Stage::Held { needs, errand } = &call.stage
                 && turn.session.is_settled(*needs)
             {
-                let (hook, errand) = (call.hook.clone(), errand.clone());
+                let (hook, plan, errand) = (call.hook.clone(), Arc::clone(&call.plan), errand.clone());
                 call.stage = Stage::Going { until: call.plan.timeout.map(|timeout| turn.now + timeout) };
-                turn.ask(Effect::StartHook { task, hook, errand });
+                turn.ask(Effect::StartHook { task, hook, plan, errand });
             }
         }
     }

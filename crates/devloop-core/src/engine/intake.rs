@@ -39,6 +39,9 @@ struct Waiting {
     event: EventName,
     key: StateKey,
     value: Value,
+    /// What runs for it if it is new, by the plan that it was posted under.
+    workflow: WorkflowName,
+    plan: Arc<Plan>,
     /// The version that must be in the file.
     needs: StateVersion,
     replaced: Replaced,
@@ -60,11 +63,13 @@ pub(crate) struct Accepted {
     pub(crate) event: EventName,
     /// What must run for it; none when nothing changed.
     pub(crate) workflow: Option<WorkflowName>,
+    /// What it was posted under.
+    pub(crate) plan: Arc<Plan>,
 }
 
 impl Intake {
     /// A value was posted.
-    pub(crate) fn posted(&mut self, turn: &mut Turn, plan: &Plan, posted: Posted) {
+    pub(crate) fn posted(&mut self, turn: &mut Turn, plan: &Arc<Plan>, posted: Posted) {
         let Some(event) = plan.events.get(&posted.event).filter(|_| is_granted(plan, &posted)) else {
             return answer(turn, posted.request, Verdict::NotGranted);
         };
@@ -73,11 +78,11 @@ impl Intake {
         } else if self.waiting.len() == REQUESTS_MAX {
             answer(turn, posted.request, Verdict::Busy);
         } else {
-            self.write(turn, event, posted);
+            self.write(turn, (event, plan), posted);
         }
     }
 
-    fn write(&mut self, turn: &mut Turn, event: &EventPlan, posted: Posted) {
+    fn write(&mut self, turn: &mut Turn, (event, plan): (&EventPlan, &Arc<Plan>), posted: Posted) {
         let (key, value) = (event.state_key.clone(), Value::String(posted.value));
         let before = turn.session.value(key.as_str()).cloned();
         let is_changed = turn.write(&key, &value);
@@ -88,13 +93,15 @@ impl Intake {
             event: posted.event,
             key,
             value,
+            workflow: event.workflow.clone(),
+            plan: Arc::clone(plan),
             needs: if is_on_disk { StateVersion::default() } else { turn.session.version() },
             replaced: if is_changed { Replaced::Before(before) } else { Replaced::Nothing },
         });
     }
 
     /// Takes the values that the file holds by now, in the order in which they were posted.
-    pub(crate) fn advance(&mut self, turn: &mut Turn, plan: &Plan) -> Vec<Accepted> {
+    pub(crate) fn advance(&mut self, turn: &mut Turn) -> Vec<Accepted> {
         let mut accepted = Vec::new();
         self.waiting.retain(|post| {
             if !turn.session.is_saved(post.needs) {
@@ -106,7 +113,8 @@ impl Intake {
                 request: post.request,
                 holder: post.holder.clone(),
                 event: post.event.clone(),
-                workflow: plan.events.get(&post.event).filter(|_| is_new).map(|event| event.workflow.clone()),
+                workflow: is_new.then(|| post.workflow.clone()),
+                plan: Arc::clone(&post.plan),
             });
             false
         });

@@ -7,6 +7,7 @@ mod backoff;
 mod ending;
 mod life;
 mod probing;
+mod renewal;
 
 use self::backoff::Jitter;
 use self::life::{Process, State, Stopping, Then};
@@ -80,7 +81,7 @@ impl Processes {
     pub(crate) fn want_start(&mut self, turn: &mut Turn, name: &ProcessName) -> u64 {
         let Some(process) = self.all.get_mut(name) else { return 0 };
         let falls = process.falls();
-        if self.is_draining {
+        if self.is_draining || process.renewal.is_removed {
             return falls;
         }
         process.is_wanted = true;
@@ -105,7 +106,7 @@ impl Processes {
     pub(crate) fn want_restart(&mut self, turn: &mut Turn, name: &ProcessName) -> u64 {
         let Some(process) = self.all.get_mut(name) else { return 0 };
         let falls = process.falls();
-        if !self.is_draining {
+        if !self.is_draining && !process.renewal.is_removed {
             process.is_wanted = true;
             process.is_awaited = false;
             process.is_stranger_told = false;
@@ -119,7 +120,7 @@ impl Processes {
     /// Wants a process to be gone; gives the life that is to go.
     pub(crate) fn want_stop(&mut self, turn: &mut Turn, name: &ProcessName) -> Incarnation {
         let Some(process) = self.all.get_mut(name) else { return Incarnation::default() };
-        process.is_wanted = false;
+        (process.is_wanted, process.renewal.is_stopped) = (false, true);
         process.is_stranger_told = false;
         if !matches!(process.state, State::Down) {
             process.fall(turn, StepFailure::ProcessStopped { process: name.clone() });
@@ -149,6 +150,8 @@ impl Processes {
     /// A start begins: what the process depends on is wanted too, and awaited.
     fn begin(&mut self, turn: &mut Turn, name: &ProcessName) {
         let Some(process) = self.all.get_mut(name) else { return };
+        process.adopt();
+        process.renewal.is_stopped = false;
         process.change(turn, State::Waiting { since: turn.now, is_told: false });
         let plan = Arc::clone(&process.plan);
         for dependency in &plan.depends_on {
@@ -268,11 +271,13 @@ impl Processes {
         let Some(process) = Self::current(&mut self.all, name, incarnation) else { return false };
         let mut then = Then::Rest;
         let mut is_fatal = false;
+        Self::note_stuck(process, &fact);
         match fact {
             ProcessFact::Started { pid } => process.started(turn, pid),
             ProcessFact::StartFailed(failure) => {
                 // What starts by itself is part of the startup, however late the first answer comes.
                 let is_startup = self.is_startup || (process.plan.autostart && incarnation == Incarnation(1));
+                let is_startup = is_startup && !process.renewal.is_later;
                 is_fatal = is_startup
                     && matches!(failure, StartFailure::AddressInUse { .. })
                     && matches!(process.state, State::Starting);
@@ -383,6 +388,9 @@ impl Processes {
     fn advance_waiting(&mut self, turn: &mut Turn, name: &ProcessName) {
         let Some(process) = self.all.get(name) else { return };
         let State::Waiting { since, is_told } = process.state else { return };
+        if self.must_wait_for_others(process) {
+            return;
+        }
         let needs = self.needs(name, since, turn.now);
         let Some(process) = self.all.get_mut(name) else { return };
         if needs.iter().all(|need| matches!(need, Need::Met)) {
@@ -460,7 +468,9 @@ impl Processes {
             pid: process.pid,
             failures: process.failures(now),
         };
-        self.all.iter().map(|(name, process)| (name.clone(), view(process))).collect()
+        let is_shown = |process: &Process| !(process.renewal.is_removed && matches!(process.state, State::Down));
+        let shown = self.all.iter().filter(|(_, process)| is_shown(process));
+        shown.map(|(name, process)| (name.clone(), view(process))).collect()
     }
 }
 

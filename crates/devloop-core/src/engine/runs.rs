@@ -21,13 +21,14 @@ pub(crate) use self::steps::Reach;
 use super::batch::{Batch, merge_files};
 use super::changes::Workflows;
 use super::hooks::Hooks;
+use super::intake::Accepted;
 use super::processes::Processes;
 use super::publishing::Publishing;
 use super::turn::Turn;
-use crate::fact::Holder;
 use crate::moment::Moment;
-use crate::names::{EventName, RunId, StateKey, WorkflowName};
+use crate::names::{RunId, StateKey, WorkflowName};
 use crate::notice::Notice;
+use crate::plan::Plan;
 use crate::plan::footprint::{Footprint, Resource};
 use crate::plan::workflow::OnBusy;
 use crate::value::Value;
@@ -52,6 +53,8 @@ struct Run {
     workflow: WorkflowName,
     began: Moment,
     footprint: Arc<Footprint>,
+    /// What it began with; it ends with it, whatever the config says by then.
+    plan: Arc<Plan>,
     memory: Memory,
     origin: Origin,
     stage: Stage,
@@ -91,15 +94,16 @@ impl Runs {
         }
     }
 
-    /// Wants the workflows of a batch, one after the other in name order.
-    pub(crate) fn want_batch(&mut self, batch: Batch, reach: &mut Reach<'_>) {
+    /// Wants the workflows of a batch, one after the other in name order. `under`: the plan whose groups it came from,
+    /// when that is not the newest.
+    pub(crate) fn want_batch(&mut self, batch: Batch, under: Option<&Arc<Plan>>, reach: &mut Reach<'_>) {
         let mut after = Vec::new();
         for (workflow, files) in batch {
             let is_own_doing = self.feedback.released(&workflow);
             let is_held = is_own_doing && !reach.plan.debounce.is_zero();
             let not_before = is_held.then(|| self.feedback.not_before(&workflow, reach.turn.now)).flatten();
             let origin = Origin { is_own_doing, ..Origin::default() };
-            let want = Want { files, origin, after: after.clone(), not_before };
+            let want = Want { files, origin, after: after.clone(), not_before, under: under.cloned() };
             let run = self.want(&workflow, want, reach);
             // Nothing waits for a run that is held back.
             after.extend(run.filter(|_| not_before.is_none()));
@@ -115,18 +119,24 @@ impl Runs {
     pub(crate) fn want_posted(
         &mut self,
         workflow: &WorkflowName,
-        event: &EventName,
-        holder: &Holder,
+        accepted: Accepted,
         reach: &mut Reach<'_>,
     ) -> Option<RunId> {
-        let origin = Origin::of_post(reach.lineage, holder, event.clone(), workflow);
+        let Accepted { holder, event, plan, .. } = accepted;
+        let origin = Origin::of_post(reach.lineage, &holder, event, workflow);
         let not_before = origin.is_own_doing.then(|| reach.lineage.not_before(workflow, reach.turn.now)).flatten();
-        self.want(workflow, Want { origin, not_before, ..Want::default() }, reach)
+        self.want(workflow, Want { origin, not_before, under: Some(plan), ..Want::default() }, reach)
     }
 
     /// Wants a workflow. Gives the run that will do it; none when it is dropped.
     fn want(&mut self, workflow: &WorkflowName, mut want: Want, reach: &mut Reach<'_>) -> Option<RunId> {
-        let on_busy = reach.plan.workflows.get(workflow)?.on_busy;
+        let plan = [Some(reach.plan), want.under.as_ref()];
+        let plan = plan.into_iter().flatten().find(|plan| plan.workflows.contains_key(workflow)).cloned()?;
+        let mut on_busy = plan.workflows.get(workflow)?.on_busy;
+        if on_busy == OnBusy::Skip && !want.origin.events.is_empty() {
+            // No event may name such a workflow, but a value may have been accepted under an earlier plan.
+            on_busy = OnBusy::Queue;
+        }
         reach.turn.stir();
         if self.admission.is_waiting(workflow) {
             return self.admission.merge(workflow, want);
@@ -145,7 +155,7 @@ impl Runs {
             }
             (Some(_), OnBusy::Queue) | (None, OnBusy::Queue | OnBusy::Restart | OnBusy::Skip) => {}
         }
-        Some(self.admission.wait(reach.plan, workflow, want))
+        Some(self.admission.wait(&plan, workflow, want))
     }
 
     /// Moves every run as far as it can, and begins those that may.
@@ -154,7 +164,8 @@ impl Runs {
             self.begin(waiting, reach);
         }
         for run in &mut self.going {
-            run.advance(reach);
+            let plan = Arc::clone(&run.plan);
+            run.advance(&mut reach.under(&plan));
         }
         let over: Vec<Run> = self.going.extract_if(.., |run| run.is_over(reach)).collect();
         for run in over {
@@ -183,7 +194,8 @@ impl Runs {
     }
 
     fn begin(&mut self, waiting: WaitingRun, reach: &mut Reach<'_>) {
-        let WaitingRun { id, workflow, files, origin, footprint, .. } = waiting;
+        let WaitingRun { id, workflow, files, origin, footprint, plan, .. } = waiting;
+        let reach = &mut reach.under(&plan);
         let mut chain = origin.ancestors.clone();
         chain.insert(workflow.clone());
         let events = event_values(&footprint, reach);
@@ -200,8 +212,14 @@ impl Runs {
         }
         if let Some(flow) = Flow::begin(&workflow, false, &mut memory, reach) {
             let (began, stage) = (reach.turn.now, Stage::Going(flow));
-            self.going.push(Run { id, workflow, began, footprint, memory, origin, stage });
+            let plan = Arc::clone(&plan);
+            self.going.push(Run { id, workflow, began, footprint, plan, memory, origin, stage });
         }
+    }
+
+    /// Another plan holds from now on, for all runs that begin.
+    pub(crate) fn renew(&mut self, plan: &Arc<Plan>) {
+        self.admission.renew(plan);
     }
 
     /// The session ends: what waits is dropped, what is going is cancelled.

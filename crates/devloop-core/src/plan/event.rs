@@ -14,7 +14,7 @@ pub fn url_variable(event: &EventName) -> String {
 }
 
 /// A `[event.NAME]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventPlan {
     /// The key that an accepted value is written to; never one of devloop's own.
     pub state_key: StateKey,
@@ -81,6 +81,8 @@ impl PartialEq for ValuePattern {
         (&self.source, self.is_search) == (&other.source, other.is_search)
     }
 }
+
+impl Eq for ValuePattern {}
 
 #[cfg(test)]
 mod tests {

@@ -30,7 +30,7 @@ pub struct ObservePlan {
 }
 
 /// A `[hook.NAME]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookPlan {
     /// What is executed.
     pub command: CommandPlan,

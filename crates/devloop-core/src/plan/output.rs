@@ -13,7 +13,7 @@ pub enum BodyStyle {
 }
 
 /// What happens with a child's output.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputPlan {
     /// Whether lines are shown on devloop's own streams; the session log has them in any case.
     pub inherit: bool,
@@ -26,7 +26,7 @@ pub struct OutputPlan {
 }
 
 /// One rule: what matches a line goes into a state key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RulePlan {
     /// The key that is written; reset to `""` before each start and when the process ends.
     pub state_key: StateKey,
@@ -35,7 +35,7 @@ pub struct RulePlan {
 }
 
 /// How a value is found in a line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extract {
     /// A search with a capture group.
     Regex {
@@ -69,3 +69,5 @@ impl PartialEq for Pattern {
         self.0.as_str() == other.0.as_str()
     }
 }
+
+impl Eq for Pattern {}

@@ -8,7 +8,7 @@ use crate::template::Template;
 use std::time::Duration;
 
 /// A readiness or liveness table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbePlan {
     /// What is asked.
     pub kind: ProbeKind,
@@ -19,7 +19,7 @@ pub struct ProbePlan {
 }
 
 /// What is asked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeKind {
     /// A GET that must be answered with 2xx.
     Http {

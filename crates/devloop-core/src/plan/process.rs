@@ -60,7 +60,7 @@ impl StopSignal {
 }
 
 /// A `[process.NAME]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessPlan {
     /// What is executed.
     pub command: CommandPlan,

@@ -31,7 +31,7 @@ impl Default for WatcherPlan {
 }
 
 /// A `[watch.NAME]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchPlan {
     /// What counts.
     pub patterns: Vec<PathPattern>,
@@ -121,6 +121,8 @@ impl PartialEq for PathPattern {
         self.source == other.source
     }
 }
+
+impl Eq for PathPattern {}
 
 fn has_glob(segment: &str) -> bool {
     segment.contains(['*', '?', '[', ']', '{', '}', '\\'])

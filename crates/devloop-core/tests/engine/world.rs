@@ -130,7 +130,7 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::StartProcess(name, life) => format!("start {name}{life}"),
         Effect::StopProcess(name, life) => format!("stop {name}{life}"),
         Effect::KillProcess(name, life) => format!("kill {name}{life}"),
-        Effect::StartHook { task, hook, errand } => {
+        Effect::StartHook { task, hook, errand, .. } => {
             format!("hook {hook} {task} for {} {:?}", errand.workflow, errand.changed_files)
         }
         Effect::Suspend => "suspend".to_owned(),
@@ -141,6 +141,8 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::SaveState { durable: true, .. } => "last save".to_owned(),
         Effect::SaveState { .. } => return None,
         Effect::AnswerRequest { request, verdict, .. } => format!("answer {request} {verdict:?}"),
+        Effect::LoadPlan => "load".to_owned(),
+        Effect::ApplyPlan(_) => "apply".to_owned(),
         Effect::Artifact(task, artifact, _) => format!("files {artifact} {task}"),
         Effect::ServeArtifact(artifact, _) => format!("serve {artifact}"),
         Effect::BroadcastReload => "reload".to_owned(),

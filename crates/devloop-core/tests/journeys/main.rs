@@ -16,6 +16,7 @@ mod found;
 mod hooks;
 mod processes;
 mod readiness;
+mod reload;
 mod startup;
 mod state;
 mod story;

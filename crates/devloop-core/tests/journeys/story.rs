@@ -5,8 +5,8 @@ use crate::trace;
 use devloop_core::effect::{ArtifactOrder, Effect, Values};
 use devloop_core::engine::Engine;
 use devloop_core::fact::{
-    ArtifactAnswer, Captured, ExitStatus, Fact, Holder, HookOutcome, Interrupt, ProbeAnswer, ProbeRole, ProcessFact,
-    StartFailure, Touch, TouchKind,
+    ArtifactAnswer, Captured, ExitStatus, Fact, Holder, HookOutcome, Interrupt, LoadedPlan, ProbeAnswer, ProbeRole,
+    ProcessFact, StartFailure, Touch, TouchKind,
 };
 use devloop_core::moment::Moment;
 use devloop_core::names::{Generation, HookName, Incarnation, ProcessName, RequestId, TaskId};
@@ -67,6 +67,8 @@ pub(crate) struct Story {
     polls: BTreeMap<HookName, usize>,
     saves: u32,
     requests: u64,
+    /// What the config file holds from when on.
+    config: BTreeMap<Moment, LoadedPlan>,
     has_ended: bool,
     trace: Vec<String>,
 }
@@ -87,6 +89,7 @@ impl Story {
             polls: BTreeMap::new(),
             saves: 0,
             requests: 0,
+            config: BTreeMap::new(),
             has_ended: false,
             trace: Vec::new(),
         };
@@ -110,6 +113,16 @@ impl Story {
         self.requests += 1;
         let request = RequestId(self.requests);
         Fact::EventPosted { request, holder, event: event.into(), value: value.to_owned() }
+    }
+
+    /// The config is saved.
+    pub(crate) fn config(self, millis: u64, plan: Planned) -> Self {
+        self.config_holds(millis, LoadedPlan::Valid { plan: Arc::new(plan.0), other_root: None })
+    }
+
+    pub(crate) fn config_holds(mut self, millis: u64, loaded: LoadedPlan) -> Self {
+        self.config.insert(Moment::from_millis(millis), loaded);
+        self.at(millis, Fact::PlanTouched)
     }
 
     /// A file is saved.
@@ -253,6 +266,10 @@ impl Story {
                 };
                 self.in_micros(1000, fact);
             }
+            Effect::LoadPlan => {
+                let (_, loaded) = self.config.range(..=self.now).next_back().unwrap();
+                self.in_micros(1000, Fact::PlanLoaded(loaded.clone()));
+            }
             Effect::Artifact(task, _, order) => {
                 let answer = match order {
                     ArtifactOrder::Find => ArtifactAnswer::Found(Vec::new()),
@@ -262,7 +279,8 @@ impl Story {
                 };
                 self.in_micros(500, Fact::ArtifactAnswered { task: *task, answer });
             }
-            Effect::CancelProbe(_)
+            Effect::ApplyPlan(_)
+            | Effect::CancelProbe(_)
             | Effect::AnswerRequest { .. }
             | Effect::ServeArtifact(..)
             | Effect::BroadcastReload

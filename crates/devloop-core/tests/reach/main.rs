@@ -5,6 +5,8 @@
 
 #[path = "../sim/dice.rs"]
 mod dice;
+#[path = "../sim/edits.rs"]
+mod edits;
 #[path = "../sim/faults.rs"]
 #[expect(dead_code, reason = "the simulation asks for more")]
 mod faults;
@@ -140,7 +142,7 @@ impl Life<'_> {
     fn note(&mut self, now: Moment, effect: &Effect) {
         let is_counted = now >= Moment::ZERO + INPUT_AT || matches!(self.source, Source::Rule(..) | Source::Capture(_));
         let start = match effect {
-            Effect::StartHook { task, hook, errand } => {
+            Effect::StartHook { task, hook, errand, .. } => {
                 self.tasks.insert(*task, hook.clone());
                 match &*errand.workflow {
                     "observe" => Start::Poll(hook.clone()),

@@ -45,6 +45,8 @@ pub(crate) struct Checkers {
     state: state::State,
     drain: drain::Drain,
     events: events::Events,
+    /// What was applied last, or what the session began with.
+    plan: Arc<Plan>,
     artifacts: artifacts::Artifacts,
 }
 
@@ -60,12 +62,21 @@ impl Checkers {
             state: state::State::new(plan),
             drain: drain::Drain::new(plan, late),
             events: events::Events::new(plan),
+            plan: Arc::clone(plan),
             artifacts: artifacts::Artifacts::new(plan, saved),
         }
     }
 
     /// After each step.
     pub(crate) fn step(&mut self, step: &Step<'_>, served: &artifacts::Served<'_>) -> Result<(), String> {
+        for effect in step.effects {
+            if let Effect::ApplyPlan(plan) = effect {
+                if *plan == self.plan {
+                    return Err("a plan is applied that is no other".to_owned());
+                }
+                self.plan = Arc::clone(plan);
+            }
+        }
         self.runs.step(step)?;
         self.processes.step(step)?;
         self.changes.step(step)?;
@@ -80,6 +91,14 @@ impl Checkers {
     /// Whether no change waits to be released.
     pub(crate) fn is_quiet(&self) -> bool {
         self.changes.is_quiet()
+    }
+
+    /// A config that is right and was saved is applied.
+    pub(crate) fn follows_config(&self, config: Option<&Arc<Plan>>) -> Result<(), String> {
+        match config {
+            Some(config) if *config != self.plan => Err("at rest the config says something else".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     /// When the world is calm and the engine has come to rest.

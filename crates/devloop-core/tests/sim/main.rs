@@ -6,6 +6,7 @@
 
 mod checkers;
 mod dice;
+mod edits;
 mod faults;
 mod marks;
 mod plans;

@@ -107,11 +107,11 @@ fn draw_events(dice: &mut Dice, plan: &mut Plan) {
         // Now and then two events write one key.
         let key = format!("e{}", if dice.percent(15) { 0 } else { number });
         let workflow = dice.pick(&names).clone();
-        let says = Mark::Saw.step(&format!("{key} {{{{{key}}}}}"));
+        let says = says(&key);
         if let Some(plan) = plan.workflows.get_mut(&workflow) {
             Arc::make_mut(plan).steps.insert(1, says);
         }
-        let pattern = ValuePattern::new("^[0-9]+$", false, 1 << 20).ok();
+        let pattern = numbers();
         let event = EventPlan { state_key: StateKey::new(key), workflow, pattern };
         plan.events.insert(EventName::new(format!("post{number}")), Arc::new(event));
     }
@@ -123,7 +123,17 @@ fn draw_events(dice: &mut Dice, plan: &mut Plan) {
     }
 }
 
-fn draw_grant(dice: &mut Dice) -> Option<BTreeSet<EventName>> {
+/// What a workflow says first of an event's key.
+pub(crate) fn says(key: &str) -> Step {
+    Mark::Saw.step(&format!("{key} {{{{{key}}}}}"))
+}
+
+/// Values are numbers.
+pub(crate) fn numbers() -> Option<ValuePattern> {
+    ValuePattern::new("^[0-9]+$", false, 1 << 20).ok()
+}
+
+pub(crate) fn draw_grant(dice: &mut Dice) -> Option<BTreeSet<EventName>> {
     match dice.below(4) {
         0 => Some(BTreeSet::from(["post0".into()])),
         1 if dice.percent(50) => Some(BTreeSet::new()),
@@ -131,7 +141,7 @@ fn draw_grant(dice: &mut Dice) -> Option<BTreeSet<EventName>> {
     }
 }
 
-fn draw_process(dice: &mut Dice, number: usize) -> ProcessPlan {
+pub(crate) fn draw_process(dice: &mut Dice, number: usize) -> ProcessPlan {
     let mut rules: Vec<RulePlan> = Vec::new();
     if dice.percent(40) {
         rules.push(rule(&format!("r{number}")));
@@ -177,7 +187,7 @@ fn draw_probe(dice: &mut Dice, rules: &[RulePlan], is_readiness: bool) -> ProbeP
     ProbePlan { kind, interval, timeout: dice.millis(300, 8000) }
 }
 
-fn draw_hook(dice: &mut Dice, number: usize, workflows: &[WorkflowName]) -> HookPlan {
+pub(crate) fn draw_hook(dice: &mut Dice, number: usize, workflows: &[WorkflowName]) -> HookPlan {
     // An observer captures a key of its own: one that others write too would make its workflow run for ever.
     let is_observed = dice.percent(30);
     let capture = match dice.below(5) {
@@ -202,7 +212,7 @@ fn draw_locks(dice: &mut Dice) -> BTreeSet<LockName> {
     ["dist", "db"].into_iter().filter(|_| dice.percent(20)).map(LockName::from).collect()
 }
 
-fn draw_watch(dice: &mut Dice, workflows: &[WorkflowName]) -> WatchPlan {
+pub(crate) fn draw_watch(dice: &mut Dice, workflows: &[WorkflowName]) -> WatchPlan {
     let mut patterns = vec![folder(dice.pick::<&str>(&FOLDERS))];
     if dice.percent(20) {
         patterns.push(path_pattern("**/*.css"));
@@ -216,7 +226,7 @@ fn draw_watch(dice: &mut Dice, workflows: &[WorkflowName]) -> WatchPlan {
 }
 
 /// Draws steps and triggers; both may only name workflows of `later`, so that there is no cycle.
-fn draw_workflow(dice: &mut Dice, plan: &Plan, name: &WorkflowName, later: &[WorkflowName]) -> WorkflowPlan {
+pub(crate) fn draw_workflow(dice: &mut Dice, plan: &Plan, name: &WorkflowName, later: &[WorkflowName]) -> WorkflowPlan {
     let mut steps = vec![Mark::Began.step(&format!("{name} of {{{{last_workflow}}}} {{{{last_changed_files}}}}"))];
     for _ in 0..dice.below(5) {
         draw_step(dice, plan, later, &mut steps);
@@ -296,7 +306,7 @@ fn draw_plain_step(dice: &mut Dice, plan: &Plan, later: &[WorkflowName]) -> Step
 }
 
 /// Takes triggers away until no workflow is reachable both as a trigger's target and through `run_workflow`.
-fn untangle(plan: &mut Plan) {
+pub(crate) fn untangle(plan: &mut Plan) {
     let names: Vec<WorkflowName> = plan.workflows.keys().cloned().collect();
     for name in names.iter().rev() {
         let mut targets = BTreeSet::new();

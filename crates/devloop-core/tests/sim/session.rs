@@ -52,7 +52,6 @@ pub(crate) struct Session {
     /// One line a step, when it is kept.
     pub(crate) trace: Option<Vec<String>>,
     is_over: bool,
-    plan: Arc<Plan>,
     /// The step after which devloop is killed.
     killed_at: Option<u64>,
     /// How often something rare was lived through: a simulation that never gets there proves nothing.
@@ -67,6 +66,7 @@ impl Session {
         let until = Moment::ZERO + dice.millis(500, 15_000);
         plant(&mut world, &mut dice, until);
         plant_posts(&mut world, &mut dice.clone(), until, &plan);
+        plant_saves(&mut world, &mut Dice::new(!seed), until);
         let mut saved = Values::new();
         if dice.percent(30) {
             saved.insert("k0".into(), Value::from("old"));
@@ -84,7 +84,6 @@ impl Session {
             world,
             protocol: Protocol::new(),
             checkers: Checkers::new(&plan, late, &saved),
-            plan,
             killed_at,
             tally: BTreeMap::new(),
             act: Act::Faults { until },
@@ -116,11 +115,12 @@ impl Session {
         self.killed_at = None;
         self.note("— killed —");
         let mut dice = Dice::new(self.seed ^ 0xcafe);
-        let plan = Arc::clone(&self.plan);
+        let plan = self.world.newest_plan();
         let world = World::new(Arc::clone(&plan), dice.clone());
         self.world = std::mem::replace(&mut self.world, world).after_crash(Dice::new(dice.roll()));
         let until = Moment::ZERO + dice.millis(500, 15_000);
         plant(&mut self.world, &mut dice, until);
+        plant_saves(&mut self.world, &mut Dice::new(!self.seed ^ 0xcafe), until);
         let saved = self.world.file.as_ref().map_or_else(Values::new, |file| Values::clone(file));
         self.engine = Engine::new(Arc::clone(&plan), saved.clone(), dice.roll());
         self.protocol = Protocol::new();
@@ -169,6 +169,7 @@ impl Session {
                     return Ok(None);
                 }
                 self.checkers.rest(&self.view, self.world.file.as_ref(), &self.world.store)?;
+                self.checkers.follows_config(self.world.config())?;
                 if !is_resting {
                     return Err(format!("no rest: {:?}", self.view));
                 }
@@ -221,6 +222,9 @@ impl Session {
             self.protocol.effect(effect)?;
             self.world.perform(self.now, effect);
             self.is_over |= matches!(effect, Effect::EndSession(_));
+            if let (Effect::ApplyPlan(plan), Some(trace)) = (effect, &mut self.trace) {
+                trace.extend(told::plan(plan).into_iter().map(|line| format!("    {line}")));
+            }
             if let Some(rare) = told::rare(effect) {
                 *self.tally.entry(rare).or_default() += 1;
             }
@@ -269,6 +273,22 @@ fn plant_posts(world: &mut World, dice: &mut Dice, until: Moment, plan: &Plan) {
         let pause = *dice.pick(&[1, 500, 20_000, 500_000]);
         for _ in 0..=dice.below(4) {
             world.plant_post(at);
+            at = at + Duration::from_micros(dice.roll() % pause);
+        }
+    }
+}
+
+/// Plants saves of the config in half of the sessions, some of them right after each other.
+fn plant_saves(world: &mut World, dice: &mut Dice, until: Moment) {
+    if dice.percent(50) {
+        return;
+    }
+    let span = until.as_micros();
+    for _ in 0..=dice.below(5) {
+        let mut at = Moment::from_micros(dice.roll() % span);
+        let pause = *dice.pick(&[1, 20_000, 80_000]);
+        for _ in 0..=dice.below(3) {
+            world.plant_save(at);
             at = at + Duration::from_micros(dice.roll() % pause);
         }
     }

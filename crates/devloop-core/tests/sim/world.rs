@@ -1,11 +1,13 @@
 //! A world that answers every effect at random moments and misbehaves as its seed says.
 
 use crate::dice::Dice;
+use crate::edits;
 use crate::faults::Faults;
 use crate::store::Store;
 use devloop_core::effect::{ArtifactOrder, Effect, Values};
 use devloop_core::fact::{
-    CaptureFailure, Captured, ExitStatus, Fact, Holder, HookOutcome, ProbeAnswer, ProbeRole, ProcessFact, StartFailure,
+    CaptureFailure, Captured, ExitStatus, Fact, Holder, HookOutcome, LoadedPlan, ProbeAnswer, ProbeRole, ProcessFact,
+    StartFailure,
 };
 use devloop_core::moment::Moment;
 use devloop_core::names::{
@@ -13,7 +15,7 @@ use devloop_core::names::{
 };
 use devloop_core::plan::Plan;
 use devloop_core::plan::artifact::ArtifactPlan;
-use devloop_core::plan::hook::Capture;
+use devloop_core::plan::hook::{Capture, HookPlan};
 use devloop_core::plan::probe::ProbeKind;
 use devloop_core::value::Value;
 use std::collections::BTreeMap;
@@ -36,6 +38,17 @@ enum Happening {
     FileWorkEnd(TaskId),
     /// Whoever runs then posts something.
     Post,
+    /// Somebody does something to the config file.
+    SaveConfig,
+    LoadEnd,
+}
+
+/// What the config file holds.
+#[derive(Clone, Debug, PartialEq)]
+enum ConfigFile {
+    Valid(Arc<Plan>),
+    Broken,
+    Gone,
 }
 
 /// The truth about the newest life of a process.
@@ -71,6 +84,7 @@ pub(crate) enum Stage {
 #[derive(Clone, Debug)]
 struct HookLife {
     hook: HookName,
+    plan: Arc<HookPlan>,
     is_asked: bool,
     is_killed: bool,
     is_deaf: bool,
@@ -86,7 +100,15 @@ struct Attempt {
 
 /// The world.
 pub(crate) struct World {
+    /// The newest plan, and what only earlier ones name.
     plan: Arc<Plan>,
+    config: ConfigFile,
+    /// What was read of the config file last.
+    config_read: ConfigFile,
+    /// The last plan that stood in the config file.
+    config_plan: Arc<Plan>,
+    /// Chance of whoever edits the config.
+    editor: Dice,
     dice: Dice,
     pub(crate) faults: Faults,
     queue: BTreeMap<(Moment, u64), Happening>,
@@ -118,7 +140,12 @@ impl World {
     pub(crate) fn new(plan: Arc<Plan>, mut dice: Dice) -> Self {
         let faults = Faults::draw(&mut dice);
         let clients = Dice::new(dice.clone().roll());
+        let config = ConfigFile::Valid(Arc::clone(&plan));
         Self {
+            config_read: config.clone(),
+            config,
+            config_plan: Arc::clone(&plan),
+            editor: Dice::new(!clients.clone().roll()),
             plan,
             dice,
             faults,
@@ -153,7 +180,8 @@ impl World {
             }
             self.store.work(&artifact, &order, false);
         }
-        Self { file: self.file, store: self.store, ..Self::new(self.plan, dice) }
+        // The next session begins with what the config says by then.
+        Self { file: self.file, store: self.store, ..Self::new(self.config_plan, dice) }
     }
 
     /// Makes a fact happen later, whatever is then.
@@ -164,6 +192,49 @@ impl World {
     /// Lets whoever runs then post something.
     pub(crate) fn plant_post(&mut self, at: Moment) {
         self.schedule(at, Happening::Post);
+    }
+
+    /// Lets somebody save the config.
+    pub(crate) fn plant_save(&mut self, at: Moment) {
+        self.schedule(at, Happening::SaveConfig);
+    }
+
+    /// The last plan that stood in the config file.
+    pub(crate) fn newest_plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.config_plan)
+    }
+
+    /// The plan in the config file, if there is one.
+    pub(crate) fn config(&self) -> Option<&Arc<Plan>> {
+        match &self.config {
+            ConfigFile::Valid(plan) => Some(plan),
+            ConfigFile::Broken | ConfigFile::Gone => None,
+        }
+    }
+
+    /// Mostly an edit, now and then a mistake, a repair, or nothing at all.
+    fn save_config(&mut self) -> Fact {
+        match self.editor.below(10) {
+            0 => self.config = ConfigFile::Broken,
+            1 => self.config = ConfigFile::Gone,
+            2 => self.config = ConfigFile::Valid(Arc::clone(&self.config_plan)),
+            3 => {}
+            _ => {
+                self.config_plan = Arc::new(edits::edited(&self.config_plan, &mut self.editor));
+                self.config = ConfigFile::Valid(Arc::clone(&self.config_plan));
+            }
+        }
+        Fact::PlanTouched
+    }
+
+    fn load_config(&mut self) -> Fact {
+        let was_read = std::mem::replace(&mut self.config_read, self.config.clone());
+        Fact::PlanLoaded(match &self.config {
+            same if *same == was_read => LoadedPlan::Same,
+            ConfigFile::Valid(plan) => LoadedPlan::Valid { plan: Arc::clone(plan), other_root: None },
+            ConfigFile::Broken => LoadedPlan::Broken { errors: 1 },
+            ConfigFile::Gone => LoadedPlan::Unreadable { error: "no such file or directory".to_owned() },
+        })
     }
 
     /// A child that runs posts: mostly a new value, or the newest once more, or one that no event takes.
@@ -250,6 +321,8 @@ impl World {
                 Some(Fact::ArtifactAnswered { task, answer: self.store.work(&artifact, &order, fails) })
             }
             Happening::Post => self.post(),
+            Happening::SaveConfig => Some(self.save_config()),
+            Happening::LoadEnd => Some(self.load_config()),
         }
     }
 
@@ -264,9 +337,10 @@ impl World {
             Effect::StopProcess(name, incarnation) => self.stop(now, name, *incarnation),
             Effect::KillProcess(name, incarnation) => self.kill(now, name, *incarnation),
             Effect::Suspend => self.plant(now, Fact::Slept(Duration::from_secs(60))),
-            Effect::StartHook { task, hook, .. } => {
+            Effect::StartHook { task, hook, plan, .. } => {
                 let life = HookLife {
                     hook: hook.clone(),
+                    plan: Arc::clone(plan),
                     is_asked: false,
                     is_killed: false,
                     is_deaf: self.dice.percent(self.faults.hook_deaf),
@@ -304,6 +378,11 @@ impl World {
                 let at = now + self.latency() + Duration::from_micros(100);
                 self.schedule(at, Happening::SaveEnd);
             }
+            Effect::LoadPlan => {
+                let at = now + self.latency();
+                self.schedule(at, Happening::LoadEnd);
+            }
+            Effect::ApplyPlan(plan) => self.plan = edits::with_gone(&self.plan, plan),
             Effect::Artifact(task, artifact, order) => {
                 self.orders.insert(*task, (artifact.clone(), order.clone()));
                 let at = self.orders_until.max(now + self.latency());
@@ -506,19 +585,19 @@ impl World {
                 let failure = StartFailure::UnsetVariable { key: "command[1]".to_owned(), variable: "X".to_owned() };
                 HookOutcome::StartFailed(failure)
             } else {
-                let captured = self.captured(&life.hook);
+                let captured = self.captured(&life.plan);
                 HookOutcome::Exited { status: ExitStatus::Code(2), captured }
             }
         } else {
-            HookOutcome::Exited { status: ExitStatus::Code(0), captured: self.captured(&life.hook) }
+            HookOutcome::Exited { status: ExitStatus::Code(0), captured: self.captured(&life.plan) }
         };
         Some(Fact::HookFinished { task, outcome })
     }
 
-    fn captured(&mut self, hook: &HookName) -> Captured {
+    fn captured(&mut self, hook: &HookPlan) -> Captured {
         let is_junk = self.dice.percent(self.faults.junk);
         let value = if self.is_calm { "calm" } else { *self.dice.pick(&["1", "2", "", "{{ k1 }}"]) };
-        match &self.plan.hooks[hook].capture {
+        match &hook.capture {
             Capture::Ignore => Captured::Nothing,
             Capture::Text { .. } if is_junk => Captured::Unusable(CaptureFailure::NotUtf8),
             Capture::Text { .. } => Captured::Text(value.to_owned()),

@@ -1,9 +1,9 @@
 //! A session in words: one line a step, the fact and what came of it.
 
 use devloop_core::effect::{Effect, Ending};
-use devloop_core::fact::{Fact, HookOutcome, ProcessFact};
+use devloop_core::fact::{Fact, HookOutcome, LoadedPlan, ProcessFact};
 use devloop_core::moment::Moment;
-use devloop_core::notice::Notice;
+use devloop_core::notice::{Follows, Notice, PlanChange};
 
 /// One step: `+310ms DeadlineReached → stop server#1`.
 pub(crate) fn line(now: Moment, told: &Fact, effects: &[Effect]) -> String {
@@ -46,12 +46,18 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::StateSaved(version) => format!("saved {version}"),
         Fact::StateSaveFailed(version, error) => format!("failed to save {version}: {error}"),
         Fact::InterruptRequested(interrupt) => format!("interrupt {interrupt:?}"),
+        Fact::PlanLoaded(LoadedPlan::Valid { other_root, .. }) => match other_root {
+            Some(root) => format!("loaded a plan for {}", root.display()),
+            None => "loaded a plan".to_owned(),
+        },
+        Fact::PlanLoaded(other) => format!("loaded {other:?}"),
         Fact::SessionBegan
         | Fact::DeadlineReached
         | Fact::SuspendRequested
         | Fact::Slept(_)
         | Fact::GuardianLost
-        | Fact::WatchingBegan => format!("{fact:?}"),
+        | Fact::WatchingBegan
+        | Fact::PlanTouched => format!("{fact:?}"),
     }
 }
 
@@ -62,7 +68,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::StartProcess(name, incarnation) => format!("start {name}{incarnation}"),
         Effect::StopProcess(name, incarnation) => format!("stop {name}{incarnation}"),
         Effect::KillProcess(name, incarnation) => format!("kill {name}{incarnation}"),
-        Effect::StartHook { task, hook, errand } => {
+        Effect::StartHook { task, hook, errand, .. } => {
             let files =
                 if errand.changed_files.is_empty() { String::new() } else { format!(" {:?}", errand.changed_files) };
             format!("hook {hook} {task} for {}{files}", errand.workflow)
@@ -82,6 +88,8 @@ pub(crate) fn effect(effect: &Effect) -> String {
             let run = run.map_or(String::new(), |run| format!(" for {run}"));
             format!("answer {request} {verdict:?}{run}")
         }
+        Effect::LoadPlan => "load".to_owned(),
+        Effect::ApplyPlan(_) => "apply".to_owned(),
         Effect::Artifact(task, artifact, order) => format!("files {task} of {artifact}: {order:?}"),
         Effect::ServeArtifact(artifact, Some(generation)) => format!("serve {artifact} {generation}"),
         Effect::ServeArtifact(artifact, None) => format!("serve no {artifact}"),
@@ -111,6 +119,11 @@ fn notice_words(notice: &Notice) -> String {
                 })
                 .collect();
             format!("'{workflow} failed in {}: {:?}'", path.join(", "), failure)
+        }
+        Notice::PlanChanged(PlanChange { section, name, what, follows }) => {
+            let name = name.as_ref().map_or(String::new(), |name| format!(" {name}"));
+            let then = if *follows == Follows::Nothing { String::new() } else { format!(", {follows:?}") };
+            format!("'{section}{name} {what:?}{then}'")
         }
         other => format!("'{other:?}'"),
     }

@@ -4,6 +4,7 @@
 
 use super::backoff::{self, Jitter, WELL_AFTER};
 use super::probing::{Asked, Finding, Probing};
+use super::renewal::Renewal;
 use crate::effect::Effect;
 use crate::engine::turn::Turn;
 use crate::fact::{ExitStatus, ProbeAnswer, ProbeRole, StartFailure};
@@ -21,6 +22,7 @@ pub(crate) const LEFT_AFTER: Duration = Duration::from_secs(10);
 /// A process of the plan.
 pub(crate) struct Process {
     pub(crate) name: ProcessName,
+    /// What its life was started with, or the next one will be.
     pub(crate) plan: Arc<ProcessPlan>,
     pub(crate) is_wanted: bool,
     pub(crate) state: State,
@@ -32,6 +34,10 @@ pub(crate) struct Process {
     last_fall: Option<StepFailure>,
     /// A step waits for this life to be ready, and will say so if it is late.
     pub(crate) is_awaited: bool,
+    /// The last life that survived SIGKILL.
+    pub(super) stuck: Option<Incarnation>,
+    /// What a saved config did to it.
+    pub(super) renewal: Renewal,
     /// It was said that a stranger has its address: not again until it ran, was asked to stop or
     /// restart, or failed otherwise.
     pub(crate) is_stranger_told: bool,
@@ -102,8 +108,15 @@ impl Process {
             falls: 0,
             last_fall: None,
             is_awaited: false,
+            stuck: None,
+            renewal: Renewal::default(),
             is_stranger_told: false,
         }
+    }
+
+    /// Forgets lives that failed: what is tried next is something else.
+    pub(super) fn forgive(&mut self) {
+        self.failures = 0;
     }
 
     /// How often it fell: a failed start, an exit by itself, a stop. Who waits compares.
@@ -155,6 +168,7 @@ impl Process {
 
     /// What it depends on is there: what a child could read goes on disk first.
     pub(crate) fn hold(&mut self, turn: &mut Turn) {
+        self.renewal.after.clear();
         self.clear_rule_keys(turn);
         let needs = turn.session.version();
         self.change(turn, State::Held(needs));

@@ -16,6 +16,8 @@ pub(crate) struct WaitingRun {
     pub(crate) files: Files,
     pub(crate) origin: Origin,
     pub(crate) footprint: Arc<Footprint>,
+    /// The newest plan that has its workflow.
+    pub(crate) plan: Arc<Plan>,
     /// The runs before it in its batch; this one begins after they are over. One of them may be older than the batch
     /// and end first, so the nearest would not do.
     after: Vec<RunId>,
@@ -30,6 +32,8 @@ pub(crate) struct Want {
     pub(crate) origin: Origin,
     pub(crate) after: Vec<RunId>,
     pub(crate) not_before: Option<Moment>,
+    /// The plan that it was wanted under, where that may be an earlier one than the newest.
+    pub(crate) under: Option<Arc<Plan>>,
 }
 
 impl Want {
@@ -54,6 +58,8 @@ pub(crate) struct Going<'a> {
 pub(crate) struct Admission {
     waiting: Vec<WaitingRun>,
     footprints: BTreeMap<WorkflowName, Arc<Footprint>>,
+    /// The plan whose footprints are kept; none: the one that the session began with.
+    newest: Option<Arc<Plan>>,
     last_id: RunId,
 }
 
@@ -97,15 +103,34 @@ impl Admission {
     }
 
     /// A new run waits. An edge always leads to an earlier run, so there is no cycle.
-    pub(crate) fn wait(&mut self, plan: &Plan, workflow: &WorkflowName, want: Want) -> RunId {
-        let Want { files, origin, after, not_before } = want;
+    pub(crate) fn wait(&mut self, plan: &Arc<Plan>, workflow: &WorkflowName, want: Want) -> RunId {
+        let Want { files, origin, after, not_before, under: _ } = want;
         self.last_id = self.last_id.next();
-        let footprint =
-            self.footprints.entry(workflow.clone()).or_insert_with(|| Arc::new(Footprint::of(plan, workflow)));
-        let footprint = Arc::clone(footprint);
-        let (id, workflow) = (self.last_id, workflow.clone());
-        self.waiting.push(WaitingRun { id, workflow, files, origin, footprint, after, not_before });
+        let footprint = self.footprint(plan, workflow);
+        let (id, workflow, plan) = (self.last_id, workflow.clone(), Arc::clone(plan));
+        self.waiting.push(WaitingRun { id, workflow, files, origin, footprint, plan, after, not_before });
         id
+    }
+
+    /// The footprint of a workflow; kept for the newest plan, which nearly all are wanted under.
+    fn footprint(&mut self, plan: &Arc<Plan>, workflow: &WorkflowName) -> Arc<Footprint> {
+        let make = || Arc::new(Footprint::of(plan, workflow));
+        if self.newest.as_ref().is_some_and(|newest| !Arc::ptr_eq(newest, plan)) {
+            return make();
+        }
+        Arc::clone(self.footprints.entry(workflow.clone()).or_insert_with(make))
+    }
+
+    /// Another plan holds from now on: what waits begins by it, unless it does not have the workflow.
+    pub(crate) fn renew(&mut self, plan: &Arc<Plan>) {
+        self.newest = Some(Arc::clone(plan));
+        self.footprints.clear();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for run in waiting.iter_mut().filter(|run| plan.workflows.contains_key(&run.workflow)) {
+            run.plan = Arc::clone(plan);
+            run.footprint = self.footprint(plan, &run.workflow);
+        }
+        self.waiting = waiting;
     }
 
     /// Takes the first run that may begin beside those that are going.

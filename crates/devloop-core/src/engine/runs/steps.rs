@@ -18,13 +18,29 @@ use std::sync::Arc;
 
 /// What a step can reach.
 pub(crate) struct Reach<'a> {
-    pub(crate) plan: &'a Plan,
+    /// What its run began with; for what no run has begun yet, the newest.
+    pub(crate) plan: &'a Arc<Plan>,
     pub(crate) turn: &'a mut Turn,
     pub(crate) processes: &'a mut Processes,
     pub(crate) hooks: &'a mut Hooks,
     pub(crate) publishing: &'a mut Publishing,
     pub(crate) intake: &'a Intake,
     pub(crate) lineage: &'a mut Lineage,
+}
+
+impl Reach<'_> {
+    /// The same for a run that began with this plan.
+    pub(crate) fn under<'b>(&'b mut self, plan: &'b Arc<Plan>) -> Reach<'b> {
+        Reach {
+            plan,
+            turn: self.turn,
+            processes: self.processes,
+            hooks: self.hooks,
+            intake: self.intake,
+            lineage: self.lineage,
+            publishing: self.publishing,
+        }
+    }
 }
 
 /// What a step waits for.
@@ -63,6 +79,11 @@ pub(crate) fn begin(
     reach: &mut Reach<'_>,
 ) -> Result<Begun, StepFailure> {
     let Reach { turn, processes, lineage, .. } = reach;
+    if let Step::StartProcess(name) | Step::RestartProcess(name) | Step::WaitForProcess(name) = step
+        && processes.is_removed(name)
+    {
+        return Err(StepFailure::ProcessRemoved { process: name.clone() });
+    }
     Ok(match step {
         Step::StartProcess(name) => {
             if let Some(life) = processes.life_to_start(name) {

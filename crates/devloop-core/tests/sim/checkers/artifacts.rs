@@ -24,7 +24,10 @@ pub(crate) struct Served<'w> {
 }
 
 pub(crate) struct Artifacts {
+    /// The newest plan.
     plan: Arc<Plan>,
+    /// All plans of the session: a run ends with the one that it began with.
+    plans: Vec<Arc<Plan>>,
     /// The newest generation that all consumers answered with.
     verified: BTreeMap<ArtifactName, Option<Generation>>,
     /// What was verified before, as long as the newest is not in the file.
@@ -40,10 +43,22 @@ impl Artifacts {
             let key = if is_switching { ArtifactKey::Rollback } else { ArtifactKey::Generation };
             (name.clone(), named(saved, name, key))
         });
-        Self { plan: Arc::clone(plan), verified: verified.collect(), uncommitted: BTreeMap::new(), is_recovered: false }
+        Self {
+            plan: Arc::clone(plan),
+            plans: vec![Arc::clone(plan)],
+            verified: verified.collect(),
+            uncommitted: BTreeMap::new(),
+            is_recovered: false,
+        }
     }
 
     pub(crate) fn step(&mut self, step: &Step<'_>, served: &Served<'_>) -> Result<(), String> {
+        for effect in step.effects {
+            if let devloop_core::effect::Effect::ApplyPlan(plan) = effect {
+                self.plan = Arc::clone(plan);
+                self.plans.push(Arc::clone(plan));
+            }
+        }
         let plan = Arc::clone(&self.plan);
         let was_recovered = self.is_recovered;
         self.is_recovered |= step.after.phase >= Phase::Startup;
@@ -116,7 +131,9 @@ impl Artifacts {
                 if generation(after) != Some(new) || rollback != verified {
                     return Err(format!("{name} switches to {new} from {rollback:?}, not from {verified:?}"));
                 }
-                let publishes = |run: &devloop_core::view::RunView| self.publishes(&run.workflow, name);
+                let publishes = |run: &devloop_core::view::RunView| {
+                    self.plans.iter().any(|plan| publishes(plan, &run.workflow, name))
+                };
                 if !step.after.runs.iter().any(publishes) {
                     return Err(format!("{name} is switched and no run publishes it"));
                 }
@@ -134,20 +151,6 @@ impl Artifacts {
             }
             (Some(new), None) => Err(format!("{name} went from {new} to {:?}", generation(after))),
         }
-    }
-
-    fn publishes(&self, workflow: &devloop_core::names::WorkflowName, name: &ArtifactName) -> bool {
-        let plan = &self.plan.workflows[workflow];
-        let inner = |step: &PlanStep| match step {
-            PlanStep::PublishArtifact(other) => other == name,
-            PlanStep::RunWorkflow(child) => self.publishes(child, name),
-            PlanStep::Parallel(steps) => steps.iter().any(|step| match step {
-                PlanStep::RunWorkflow(child) => self.publishes(child, name),
-                _ => false,
-            }),
-            _ => false,
-        };
-        plan.steps.iter().any(inner) || plan.triggers.iter().any(|target| self.publishes(target, name))
     }
 
     /// What a consumer that runs was told to serve is there.
@@ -216,4 +219,19 @@ fn path(plan: &Plan, name: &ArtifactName, values: &Values) -> Result<(), String>
         }
     }
     Ok(())
+}
+
+/// Whether a workflow of a plan publishes an artifact.
+fn publishes(all: &Plan, workflow: &devloop_core::names::WorkflowName, name: &ArtifactName) -> bool {
+    let Some(plan) = all.workflows.get(workflow) else { return false };
+    let inner = |step: &PlanStep| match step {
+        PlanStep::PublishArtifact(other) => other == name,
+        PlanStep::RunWorkflow(child) => publishes(all, child, name),
+        PlanStep::Parallel(steps) => steps.iter().any(|step| match step {
+            PlanStep::RunWorkflow(child) => publishes(all, child, name),
+            _ => false,
+        }),
+        _ => false,
+    };
+    plan.steps.iter().any(inner) || plan.triggers.iter().any(|target| publishes(all, target, name))
 }

@@ -19,7 +19,8 @@ const SLACK: Duration = Duration::from_millis(10);
 const WRITER_MIN: Duration = Duration::from_millis(20);
 
 pub(crate) struct Changes {
-    plan: Arc<Plan>,
+    /// All plans of the session, the newest last.
+    plans: Vec<Arc<Plan>>,
     late: Duration,
     /// Paths whose writer has not closed them.
     open: BTreeSet<Arc<str>>,
@@ -39,7 +40,7 @@ pub(crate) struct Changes {
 impl Changes {
     pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
         Self {
-            plan: Arc::clone(plan),
+            plans: vec![Arc::clone(plan)],
             late,
             open: BTreeSet::new(),
             open_at: None,
@@ -68,17 +69,18 @@ impl Changes {
             self.pending.clear();
             return Ok(());
         }
+        let plan = Arc::clone(&self.plans[self.plans.len() - 1]);
         if let Fact::PathsTouched(touches) = step.fact {
             for touch in touches {
                 self.touched.insert(Arc::clone(&touch.path));
-                let is_watched = self.plan.watches.values().any(|watch| watch.matches(&touch.path));
+                let is_watched = plan.watches.values().any(|watch| watch.matches(&touch.path));
                 if touch.kind != TouchKind::Writing {
                     self.open.remove(&touch.path);
                 } else if is_watched {
                     self.open.insert(Arc::clone(&touch.path));
                     self.open_at = Some(step.now);
                 }
-                for watch in self.plan.watches.values().filter(|watch| watch.matches(&touch.path)) {
+                for watch in plan.watches.values().filter(|watch| watch.matches(&touch.path)) {
                     self.pending.entry((watch.workflow.clone(), Arc::clone(&touch.path))).or_insert(step.now);
                 }
             }
@@ -101,6 +103,9 @@ impl Changes {
             if wanted == Some(workflow.as_str()) {
                 self.began(workflow, files);
             }
+        }
+        if let Effect::ApplyPlan(plan) = effect {
+            self.plans.push(Arc::clone(plan));
         }
         let Effect::Report(notice) = effect else { return };
         match notice {
@@ -132,8 +137,8 @@ impl Changes {
     fn strangers(&self, step: &Step<'_>) -> Result<(), String> {
         for run in step.after.runs.iter().chain(&step.after.waiting) {
             for path in &run.changed_files {
-                let matters =
-                    self.plan.watches.values().any(|watch| watch.workflow == run.workflow && watch.matches(path));
+                let mut watches = self.plans.iter().flat_map(|plan| plan.watches.values());
+                let matters = watches.any(|watch| watch.workflow == run.workflow && watch.matches(path));
                 if !matters || !self.touched.contains(path) {
                     return Err(format!("{} is told of '{path}', which is not its own", run.workflow));
                 }
@@ -144,10 +149,11 @@ impl Changes {
 
     fn kept_back(&self, step: &Step<'_>) -> Result<(), String> {
         let Some(live_at) = self.live_at else { return Ok(()) };
+        let debounce = self.plans.iter().map(|plan| plan.debounce).max().unwrap_or_default();
         for ((workflow, path), at) in &self.pending {
             // A file that is still being written is waited for, and what else changed in its burst waits with it.
             let is_held_by_writer = !self.open.is_empty() || self.open_at.is_some_and(|open_at| open_at >= *at);
-            let longest = if is_held_by_writer { self.plan.debounce.max(WRITER_MIN) } else { self.plan.debounce };
+            let longest = if is_held_by_writer { debounce.max(WRITER_MIN) } else { debounce };
             if step.now.since(live_at.max(*at)) <= longest * 10 + self.late + SLACK {
                 continue;
             }

@@ -7,7 +7,7 @@ use devloop_core::fact::{Fact, ProcessFact, StartFailure};
 use devloop_core::moment::Moment;
 use devloop_core::names::{ProcessName, StateVersion};
 use devloop_core::plan::Plan;
-use devloop_core::plan::process::StopSignal;
+use devloop_core::plan::process::{ProcessPlan, StopSignal};
 use devloop_core::view::Phase;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,8 +30,9 @@ pub(crate) struct Drain {
     on_disk: Option<Arc<Values>>,
 }
 
-#[derive(Default)]
 struct Asked {
+    /// What it was started with.
+    plan: Arc<ProcessPlan>,
     stop_at: Option<Moment>,
     is_killed: bool,
     /// Its start was answered.
@@ -128,19 +129,26 @@ impl Drain {
 
     fn effect(&mut self, step: &Step<'_>, effect: &Effect) -> Result<(), String> {
         match effect {
+            Effect::ApplyPlan(plan) => self.plan = Arc::clone(plan),
             Effect::StartProcess(name, _) => {
-                self.lives.insert(name.clone(), Asked::default());
+                let plan = Arc::clone(&self.plan.processes[name]);
+                let asked = Asked { plan, stop_at: None, is_killed: false, is_started: false, was_running: false };
+                self.lives.insert(name.clone(), asked);
             }
             Effect::StopProcess(name, _) => {
                 if step.after.phase == Phase::Draining && !self.is_guardian_lost && !self.is_anything_stuck {
                     self.level(name)?;
                 }
-                self.lives.entry(name.clone()).or_default().stop_at = Some(step.now);
+                if let Some(asked) = self.lives.get_mut(name) {
+                    asked.stop_at = Some(step.now);
+                }
             }
             Effect::KillProcess(name, _) => {
-                let plan = &self.plan.processes[name];
+                let Some(asked) = self.lives.get_mut(name) else {
+                    return Err(format!("{name} is killed and does not live"));
+                };
+                let plan = &asked.plan;
                 let is_forced = self.interrupts > 1 || self.is_guardian_lost || plan.stop_signal == StopSignal::Kill;
-                let asked = self.lives.entry(name.clone()).or_default();
                 asked.is_killed = true;
                 if !is_forced && asked.stop_at.is_none_or(|at| step.now.since(at) < plan.stop_timeout) {
                     return Err(format!("{name} is killed before its grace is over"));
@@ -157,16 +165,16 @@ impl Drain {
         if self.lives.get(name).is_none_or(|asked| !asked.was_running) {
             return Ok(());
         }
-        let dependant = self.lives.keys().find(|other| self.plan.processes[*other].depends_on.contains(name));
+        let dependant = self.lives.iter().find(|(_, other)| other.plan.depends_on.contains(name));
         match dependant {
-            Some(other) => Err(format!("{name} is stopped while {other}, which depends on it, is not gone")),
+            Some((other, _)) => Err(format!("{name} is stopped while {other}, which depends on it, is not gone")),
             None => Ok(()),
         }
     }
 
     fn overdue(&self, now: Moment) -> Result<(), String> {
         for (name, asked) in self.lives.iter().filter(|(_, asked)| !asked.is_killed) {
-            let timeout = self.plan.processes[name].stop_timeout;
+            let timeout = asked.plan.stop_timeout;
             if let Some(at) = asked.stop_at
                 && now.since(at) > timeout + self.late + SLACK
             {

@@ -2,10 +2,12 @@
 
 use super::Step;
 use crate::marks::{Mark, announced};
+use crate::plans::says;
 use devloop_core::effect::{Effect, Values, Verdict};
 use devloop_core::fact::{Fact, Holder};
 use devloop_core::names::{EventName, RequestId, StateKey, WorkflowName};
 use devloop_core::plan::Plan;
+use devloop_core::plan::event::EventPlan;
 use devloop_core::value::Value;
 use devloop_core::view::{Phase, View};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,10 +26,14 @@ pub(crate) struct Events {
     known: BTreeSet<EventName>,
     /// Accepted values that no run has seen yet: the newest request of each workflow and key.
     unseen: BTreeMap<(WorkflowName, StateKey), RequestId>,
+    /// Accepted values whose workflow does not say any more what it sees: it must run.
+    unheard: BTreeMap<WorkflowName, RequestId>,
 }
 
 struct Post {
     event: EventName,
+    /// What the event was when it was posted.
+    plan: Option<Arc<EventPlan>>,
     value: String,
     is_granted: bool,
     /// Whether the key held something else.
@@ -44,11 +50,17 @@ impl Events {
             requests: BTreeMap::new(),
             known: BTreeSet::new(),
             unseen: BTreeMap::new(),
+            unheard: BTreeMap::new(),
         }
     }
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
         self.posted(step);
+        for effect in step.effects {
+            if let Effect::ApplyPlan(plan) = effect {
+                self.renew(plan);
+            }
+        }
         // A run that begins in the step of an answer may be told of before it.
         for effect in step.effects {
             if let Effect::AnswerRequest { request, verdict, run } = effect {
@@ -56,8 +68,12 @@ impl Events {
             }
         }
         for effect in step.effects {
-            if let Some((workflow, Mark::Saw, text)) = announced(effect) {
-                self.saw(workflow, text);
+            match announced(effect) {
+                Some((workflow, Mark::Saw, text)) => self.saw(workflow, text),
+                Some((workflow, Mark::Began, _)) => {
+                    self.unheard.remove(workflow);
+                }
+                _ => {}
             }
             if matches!(effect, Effect::EndSession(_)) {
                 self.holds_what_was_accepted(step.after)?;
@@ -66,26 +82,45 @@ impl Events {
         Ok(())
     }
 
+    /// What waits to be seen by a workflow that is another by now, and silent, can only be seen to be run for.
+    fn renew(&mut self, plan: &Arc<Plan>) {
+        let mut workflows = self.plan.workflows.clone();
+        workflows.extend(plan.workflows.iter().map(|(name, workflow)| (name.clone(), Arc::clone(workflow))));
+        self.plan = Arc::new(Plan { workflows, ..Plan::clone(plan) });
+        for ((workflow, key), request) in std::mem::take(&mut self.unseen) {
+            if self.says(&workflow, &key) {
+                self.unseen.insert((workflow, key), request);
+            } else {
+                self.unheard.insert(workflow, request);
+            }
+        }
+    }
+
+    fn says(&self, workflow: &WorkflowName, key: &StateKey) -> bool {
+        self.plan.workflows.get(workflow).is_some_and(|workflow| workflow.steps.contains(&says(key.as_str())))
+    }
+
     fn posted(&mut self, step: &Step<'_>) {
         let Fact::EventPosted { request, holder, event, value } = step.fact else { return };
         let list = match holder {
-            Holder::Process(name, _) => self.plan.processes[name].events.as_ref(),
-            Holder::Hook(_, name) => self.plan.hooks[name].events.as_ref(),
+            Holder::Process(name, _) => self.plan.processes.get(name).map(|process| process.events.as_ref()),
+            Holder::Hook(_, name) => self.plan.hooks.get(name).map(|hook| hook.events.as_ref()),
         };
-        let is_granted = self.plan.granted(list).contains(event);
+        let is_granted = list.is_some_and(|list| self.plan.granted(list).contains(event));
         let mut is_change = false;
         if let Some(plan) = self.plan.events.get(event) {
             let before = step.before.values.get(&plan.state_key);
             self.at_first.entry(plan.state_key.clone()).or_insert_with(|| before.cloned());
             is_change = before != Some(&Value::from(value.as_str()));
         }
-        let post = Post { event: event.clone(), value: value.clone(), is_granted, is_change };
+        let plan = self.plan.events.get(event).cloned();
+        let post = Post { event: event.clone(), plan, value: value.clone(), is_granted, is_change };
         self.open.insert(*request, post);
     }
 
     fn answered(&mut self, step: &Step<'_>, request: RequestId, verdict: Verdict, has_run: bool) -> Result<(), String> {
         let post = self.open.remove(&request).ok_or_else(|| format!("{request} is answered, and is not open"))?;
-        let plan = self.plan.events.get(&post.event).cloned();
+        let plan = post.plan.clone();
         let is_ending = step.before.phase >= Phase::Draining || step.after.phase >= Phase::Draining;
         let is_true = match verdict {
             Verdict::ShuttingDown => is_ending,
@@ -106,7 +141,11 @@ impl Events {
                     return Err(format!("{request} is new: {is_new}, and has a run: {has_run}"));
                 }
                 if is_new {
-                    self.unseen.insert((plan.workflow.clone(), plan.state_key.clone()), request);
+                    if self.says(&plan.workflow, &plan.state_key) {
+                        self.unseen.insert((plan.workflow.clone(), plan.state_key.clone()), request);
+                    } else {
+                        self.unheard.insert(plan.workflow.clone(), request);
+                    }
                 }
                 self.requests.insert((plan.state_key.clone(), post.value.clone()), request);
                 self.accepted.insert(plan.state_key.clone(), (request, Value::from(post.value.as_str())));
@@ -120,7 +159,7 @@ impl Events {
     fn is_in_file(&self, step: &Step<'_>, request: RequestId, key: &StateKey, value: &str) -> Result<(), String> {
         let held = step.file.and_then(|file| file.get(key));
         let is_later = |(id, post): (&RequestId, &Post)| {
-            let is_same_key = self.plan.events.get(&post.event).is_some_and(|plan| plan.state_key == *key);
+            let is_same_key = post.plan.as_ref().is_some_and(|plan| plan.state_key == *key);
             *id > request && is_same_key && held == Some(&Value::from(post.value.as_str()))
         };
         let is_later_accepted = self.accepted.get(key).is_some_and(|(id, value)| *id > request && held == Some(value));
@@ -146,6 +185,9 @@ impl Events {
         }
         if let Some(((workflow, key), request)) = self.unseen.first_key_value() {
             return Err(format!("no run of {workflow} has seen what {request} wrote to '{key}'"));
+        }
+        if let Some((workflow, request)) = self.unheard.first_key_value() {
+            return Err(format!("no run of {workflow} began after {request} was accepted"));
         }
         for key in self.at_first.keys() {
             if file.and_then(|file| file.get(key)) != view.values.get(key) {

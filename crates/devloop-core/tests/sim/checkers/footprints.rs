@@ -1,4 +1,4 @@
-//! What each workflow touches, worked out from the plan alone. `sure` is what SPEC says in so many words; `wide` adds
+//! What a run touches, worked out from its plan alone. `sure` is what SPEC says in so many words; `wide` adds
 //! what an engine may reasonably count as well. Two runs must not overlap when they surely conflict, and must not wait
 //! for each other when they do not even widely.
 
@@ -8,38 +8,34 @@ use devloop_core::plan::hook::Capture;
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
 use devloop_core::plan::workflow::Step;
 use devloop_core::template::Template;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A thing that is read (`false`) or written (`true`), by a name with its kind in front.
 type Touched = BTreeSet<(String, bool)>;
 
-/// The footprints of a plan.
-pub(crate) struct Footprints {
-    sure: BTreeMap<WorkflowName, Touched>,
-    wide: BTreeMap<WorkflowName, Touched>,
+/// The footprint of a run of a workflow.
+pub(crate) struct Footprint {
+    workflow: WorkflowName,
+    sure: Touched,
+    wide: Touched,
 }
 
-impl Footprints {
-    pub(crate) fn of(plan: &Plan) -> Self {
-        let all = |is_wide| {
-            plan.workflows
-                .keys()
-                .map(|name| {
-                    let mut walk = Walk { plan, is_wide, touched: BTreeSet::new() };
-                    walk.workflow(name);
-                    (name.clone(), walk.touched)
-                })
-                .collect()
+impl Footprint {
+    pub(crate) fn of(plan: &Plan, workflow: &WorkflowName) -> Self {
+        let touched = |is_wide| {
+            let mut walk = Walk { plan, is_wide, touched: BTreeSet::new() };
+            walk.workflow(workflow);
+            walk.touched
         };
-        Self { sure: all(false), wide: all(true) }
+        Self { workflow: workflow.clone(), sure: touched(false), wide: touched(true) }
     }
 
-    pub(crate) fn surely_conflict(&self, one: &WorkflowName, other: &WorkflowName) -> bool {
-        one == other || overlap(&self.sure[one], &self.sure[other])
+    pub(crate) fn surely_conflicts(&self, other: &Self) -> bool {
+        self.workflow == other.workflow || overlap(&self.sure, &other.sure)
     }
 
-    pub(crate) fn may_conflict(&self, one: &WorkflowName, other: &WorkflowName) -> bool {
-        one == other || overlap(&self.wide[one], &self.wide[other])
+    pub(crate) fn may_conflict(&self, other: &Self) -> bool {
+        self.workflow == other.workflow || overlap(&self.wide, &other.wide)
     }
 }
 

@@ -18,6 +18,8 @@ const HURRY: Duration = Duration::from_millis(25 + 10);
 
 pub(super) struct Holds {
     plan: Arc<Plan>,
+    /// Whether some plan of the session waits after a change.
+    has_debounce: bool,
     late: Duration,
     now: Moment,
     /// When each run was first seen.
@@ -34,6 +36,7 @@ impl Holds {
     pub(super) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
         Self {
             plan: Arc::clone(plan),
+            has_debounce: !plan.debounce.is_zero(),
             late,
             now: Moment::ZERO,
             wanted: BTreeMap::new(),
@@ -53,6 +56,12 @@ impl Holds {
                 if touches.iter().any(|touch| watch.matches(&touch.path)) {
                     self.foreign.insert(watch.workflow.clone(), step.now);
                 }
+            }
+        }
+        for effect in step.effects {
+            if let devloop_core::effect::Effect::ApplyPlan(plan) = effect {
+                self.has_debounce |= !plan.debounce.is_zero();
+                self.plan = Arc::clone(plan);
             }
         }
         for run in &step.after.waiting {
@@ -82,7 +91,7 @@ impl Holds {
         let Some((count, over)) = self.begun.get(&run.workflow).copied() else { return false };
         let is_foreign =
             self.foreign.get(&run.workflow).is_some_and(|at| *at >= wanted && self.now.since(*at) > HURRY + self.late);
-        !self.plan.debounce.is_zero()
+        self.has_debounce
             && !run.changed_files.is_empty()
             && count >= FEEDBACK_RUNS
             && !is_foreign

@@ -1,6 +1,7 @@
 //! Liveness: nobody is called unwell but by what was heard since devloop last stood still.
 
 use super::Step;
+use crate::edits::with_gone;
 use devloop_core::effect::Effect;
 use devloop_core::fact::{Fact, ProbeAnswer, ProbeRole, ProcessFact};
 use devloop_core::moment::Moment;
@@ -52,6 +53,7 @@ impl Liveness {
 
     fn effect(&mut self, now: Moment, effect: &Effect) -> Result<(), String> {
         match effect {
+            Effect::ApplyPlan(plan) => self.plan = with_gone(&self.plan, plan),
             Effect::StartProbe { task, process, role: ProbeRole::Liveness, .. } => {
                 self.asked.insert(*task, process.clone());
             }

@@ -3,6 +3,7 @@
 
 use super::Step;
 use super::drain::{closure, depends};
+use crate::edits::with_gone;
 use crate::marks::{Mark, announced};
 use devloop_core::effect::Effect;
 use devloop_core::fact::{Fact, ProbeAnswer, ProbeRole, ProcessFact, StartFailure};
@@ -10,7 +11,7 @@ use devloop_core::names::{Incarnation, ProcessName, StateKey, TaskId};
 use devloop_core::notice::{Notice, StepFailure};
 use devloop_core::plan::Plan;
 use devloop_core::plan::probe::ProbeKind;
-use devloop_core::plan::process::RestartPolicy;
+use devloop_core::plan::process::{ProcessPlan, RestartPolicy};
 use devloop_core::value::Value;
 use devloop_core::view::{Condition, Phase, View};
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ enum Wish {
     Unsure,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Requested,
     Running,
@@ -35,6 +36,8 @@ enum Stage {
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent marks, and nothing is decided by all of them")]
 struct Life {
+    /// What it was started with.
+    plan: Arc<ProcessPlan>,
     incarnation: Incarnation,
     stage: Stage,
     is_asked_to_end: bool,
@@ -47,6 +50,9 @@ struct Life {
 }
 
 pub(crate) struct Processes {
+    /// The newest plan.
+    newest: Arc<Plan>,
+    /// The newest plan, and what only earlier ones name.
     plan: Arc<Plan>,
     wishes: BTreeMap<ProcessName, Wish>,
     lives: BTreeMap<ProcessName, Life>,
@@ -68,8 +74,8 @@ impl Processes {
             }
             wishes.insert(name.clone(), Wish::Up);
         }
-        let plan = Arc::clone(plan);
-        Self { plan, wishes, lives: BTreeMap::new(), probes: BTreeMap::new(), is_watching: false }
+        let (newest, plan) = (Arc::clone(plan), Arc::clone(plan));
+        Self { newest, plan, wishes, lives: BTreeMap::new(), probes: BTreeMap::new(), is_watching: false }
     }
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
@@ -79,9 +85,59 @@ impl Processes {
         for effect in step.effects {
             self.marks(effect)?;
             self.notices(effect);
+            if let Effect::ApplyPlan(plan) = effect {
+                self.renew(plan);
+            }
             self.effect(step, effect)?;
         }
+        self.needs(step.after);
         self.beliefs(step.after)
+    }
+
+    /// What is wanted for another goes on when the other is not wanted any more.
+    fn needs(&mut self, view: &View) {
+        for (name, process) in &view.processes {
+            if process.is_wanted && self.wishes.get(name) == Some(&Wish::Down) && self.is_needed(name) {
+                self.wishes.insert(name.clone(), Wish::Unsure);
+            }
+        }
+    }
+
+    /// What is wanted by another plan: new ones that start by themselves, and not those that it dropped.
+    fn renew(&mut self, plan: &Arc<Plan>) {
+        let old = std::mem::replace(&mut self.newest, Arc::clone(plan));
+        self.plan = with_gone(&self.plan, plan);
+        for name in old.processes.keys().filter(|name| !plan.processes.contains_key(*name)) {
+            self.wishes.insert(name.clone(), Wish::Down);
+        }
+        for (name, new) in plan.processes.iter().filter(|(name, new)| old.processes.get(*name) != Some(*new)) {
+            let was = old.processes.get(name);
+            let wish = self.wishes.get(name).copied().unwrap_or(Wish::Down);
+            let life = self.lives.get_mut(name);
+            // One that fell by itself may be tried again, and the trace does not tell who did.
+            let may_begin = was.is_some() && life.is_some() || was.is_some_and(|was| !was.autostart && new.autostart);
+            let next = match (was, wish) {
+                (None, _) if new.autostart => Wish::Up,
+                (None, _) => Wish::Down,
+                (Some(_), Wish::Down) if may_begin => Wish::Unsure,
+                (Some(_), wish) => wish,
+            };
+            if let Some(life) = life {
+                life.is_again = true;
+            }
+            self.wishes.insert(name.clone(), next);
+        }
+        for (name, wish) in self.wishes.clone() {
+            if wish != Wish::Down {
+                for other in closure(&self.plan, &name) {
+                    self.wishes.entry(other).and_modify(|wish| {
+                        if *wish == Wish::Down {
+                            *wish = Wish::Unsure;
+                        }
+                    });
+                }
+            }
+        }
     }
 
     fn fact(&mut self, fact: &Fact) {
@@ -107,12 +163,12 @@ impl Processes {
     }
 
     fn process_fact(&mut self, name: &ProcessName, incarnation: Incarnation, fact: &ProcessFact) {
-        let policy = self.plan.processes[name].restart;
         // A publish may want it once more, to go back.
         let is_consumer = self.plan.artifacts.values().any(|artifact| artifact.consumers.contains(name));
         let after_fall = if is_consumer { Wish::Unsure } else { Wish::Down };
-        let has_readiness = self.plan.processes[name].readiness.is_some();
         let Some(life) = self.lives.get_mut(name) else { return };
+        let policy = life.plan.restart;
+        let has_readiness = life.plan.readiness.is_some();
         match fact {
             ProcessFact::Started { .. } => {
                 life.stage = Stage::Running;
@@ -156,9 +212,9 @@ impl Processes {
 
     /// A present value proves readiness, also when the same step takes it away again.
     fn key_written(&mut self, written: &StateKey) {
-        for (name, life) in &mut self.lives {
+        for life in self.lives.values_mut() {
             if life.stage == Stage::Running
-                && let Some(readiness) = &self.plan.processes[name].readiness
+                && let Some(readiness) = &life.plan.readiness
                 && let ProbeKind::StateKey { key } = &readiness.kind
                 && key == written
             {
@@ -169,9 +225,9 @@ impl Processes {
 
     /// A present key proves readiness of whoever waits for it.
     fn state_keys(&mut self, view: &View) {
-        for (name, life) in &mut self.lives {
+        for life in self.lives.values_mut() {
             if life.stage == Stage::Running
-                && let Some(readiness) = &self.plan.processes[name].readiness
+                && let Some(readiness) = &life.plan.readiness
                 && let ProbeKind::StateKey { key } = &readiness.kind
                 && view.values.get(key).is_some_and(Value::is_present)
             {
@@ -198,6 +254,10 @@ impl Processes {
                 self.wishes.insert(name, Wish::Up);
             }
             Mark::Down => {
+                // A life that is not answered yet is stopped when it is, whatever is wanted by then.
+                if let Some(life) = self.lives.get_mut(&name).filter(|life| life.stage == Stage::Requested) {
+                    life.is_again = true;
+                }
                 self.wishes.insert(name, Wish::Down);
             }
             Mark::Unsure => {
@@ -276,13 +336,17 @@ impl Processes {
             }
             self.wishes.insert(name.clone(), Wish::Unsure);
         }
-        for other in &self.plan.processes[name].depends_on {
+        let Some(plan) = self.newest.processes.get(name) else {
+            return Err(format!("{name} starts, and the config does not name it any more"));
+        };
+        for other in &plan.depends_on {
             let is_there = self.lives.get(other).is_some_and(|life| life.stage == Stage::Running && life.is_ready);
             if !is_there {
                 return Err(format!("{name} starts while {other} is not ready"));
             }
         }
         let life = Life {
+            plan: Arc::clone(plan),
             incarnation,
             stage: Stage::Requested,
             is_asked_to_end: false,
@@ -295,9 +359,9 @@ impl Processes {
     }
 
     fn stop(&mut self, step: &Step<'_>, name: &ProcessName) -> Result<(), String> {
-        let plan = &self.plan.processes[name];
         let wish = self.wishes[name];
         let Some(life) = self.lives.get_mut(name) else { return Err(format!("{name} is stopped and never lived")) };
+        let plan = &life.plan;
         let may_be_unwell = plan.liveness.is_some() && plan.restart != RestartPolicy::Never && life.is_ready;
         let has_reason = life.stage == Stage::Exited
             || wish != Wish::Up
@@ -352,9 +416,23 @@ impl Processes {
     /// At rest every process agrees with what is wanted of it.
     pub(crate) fn rest(&self, view: &View) -> Result<(), String> {
         for (name, wish) in &self.wishes {
-            let condition = view.processes[name].condition;
             let life = self.lives.get(name);
             let stage = life.map_or(Stage::Over, |life| life.stage);
+            let Some(process) = view.processes.get(name) else {
+                if stage == Stage::Over && !self.newest.processes.contains_key(name) {
+                    continue;
+                }
+                return Err(format!("at rest {name} is not shown and is {stage:?}"));
+            };
+            let condition = process.condition;
+            if !self.newest.processes.contains_key(name) {
+                return Err(format!("at rest {name} is {condition:?}, and the config does not name it any more"));
+            }
+            if let Some(life) = life.filter(|life| life.stage <= Stage::Running)
+                && self.newest.processes.get(name) != Some(&life.plan)
+            {
+                return Err(format!("at rest {name} lives as an earlier plan has it"));
+            }
             // What never becomes ready, or waits for something that does not, has no more to be.
             let may_come = closure(&self.plan, name).iter().all(|other| self.is_up(other));
             let wrong = match wish {

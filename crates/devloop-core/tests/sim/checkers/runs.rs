@@ -1,8 +1,9 @@
 //! Which runs may go at the same time, which must wait, and in what order.
 
 use super::Step;
-use super::footprints::Footprints;
+use super::footprints::Footprint;
 use super::holds::Holds;
+use devloop_core::effect::Effect;
 use devloop_core::fact::Fact;
 use devloop_core::names::{RunId, WorkflowName};
 use devloop_core::plan::Plan;
@@ -12,8 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) struct Runs {
-    plan: Arc<Plan>,
-    footprints: Footprints,
+    /// All plans of the session, the newest last.
+    plans: Vec<Arc<Plan>>,
+    /// What each run touches by the plan that it has, or will have.
+    footprints: BTreeMap<RunId, Footprint>,
     holds: Holds,
     /// Runs that were wanted in one step (a batch, the startup list): the step, and the place in its order.
     families: BTreeMap<RunId, Option<(u64, usize)>>,
@@ -26,8 +29,8 @@ pub(crate) struct Runs {
 impl Runs {
     pub(crate) fn new(plan: &Arc<Plan>, late: Duration) -> Self {
         Self {
-            plan: Arc::clone(plan),
-            footprints: Footprints::of(plan),
+            plans: vec![Arc::clone(plan)],
+            footprints: BTreeMap::new(),
             holds: Holds::new(plan, late),
             families: BTreeMap::new(),
             elders: BTreeMap::new(),
@@ -36,12 +39,35 @@ impl Runs {
     }
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
+        for effect in step.effects {
+            if let Effect::ApplyPlan(plan) = effect {
+                self.plans.push(Arc::clone(plan));
+            }
+        }
+        self.measure(step);
         self.adopt(step);
         self.holds.step(step);
-        self.overlaps(&step.after.runs)?;
+        self.overlaps(step)?;
         self.idle_waiting(step)?;
         self.overtaking(step)?;
         lists(step)
+    }
+
+    /// A run has the newest plan that has its workflow, and keeps it from when it begins.
+    fn measure(&mut self, step: &Step<'_>) {
+        let began: BTreeSet<RunId> = step.before.runs.iter().map(|run| run.run).collect();
+        for run in step.after.runs.iter().chain(&step.after.waiting).filter(|run| !began.contains(&run.run)) {
+            let plan = self.plans.iter().rev().find(|plan| plan.workflows.contains_key(&run.workflow));
+            self.footprints.extend(plan.map(|plan| (run.run, Footprint::of(plan, &run.workflow))));
+        }
+    }
+
+    fn plan(&self) -> &Plan {
+        &self.plans[self.plans.len() - 1]
+    }
+
+    fn surely_conflict(&self, one: &RunView, other: &RunView) -> bool {
+        self.footprints[&one.run].surely_conflicts(&self.footprints[&other.run])
     }
 
     /// Notes which runs were wanted together.
@@ -50,12 +76,14 @@ impl Runs {
         for run in step.after.runs.iter().chain(&step.after.waiting) {
             // A hook's end may make an observer want its workflow in the step that also releases a batch.
             // Values that are accepted in one step are no batch.
-            let place = if matches!(step.fact, Fact::HookFinished { .. }) || !run.events.is_empty() {
+            // What a plan leaves behind that does not name its group any more is wanted beside all else.
+            let is_mixed = matches!(step.fact, Fact::HookFinished { .. } | Fact::PlanLoaded(_));
+            let place = if is_mixed || !run.events.is_empty() {
                 None
             } else if is_startup {
-                self.plan.startup_workflows.iter().position(|name| *name == run.workflow)
+                self.plan().startup_workflows.iter().position(|name| *name == run.workflow)
             } else {
-                self.plan.workflows.keys().position(|name| *name == run.workflow)
+                self.plan().workflows.keys().position(|name| *name == run.workflow)
             };
             self.elders.entry(run.run).or_insert_with(|| step.before.waiting.iter().map(|other| other.run).collect());
             self.wanted_in.entry(run.run).or_insert(step.number);
@@ -68,13 +96,15 @@ impl Runs {
         (one.0 == other.0).then_some((one.1, other.1))
     }
 
-    fn overlaps(&self, going: &[RunView]) -> Result<(), String> {
+    fn overlaps(&self, step: &Step<'_>) -> Result<(), String> {
+        let going = &step.after.runs;
+        let is_new = |run: &RunView| step.before.runs.iter().all(|before| before.run != run.run);
         for (index, one) in going.iter().enumerate() {
             for other in &going[index + 1..] {
-                if self.footprints.surely_conflict(&one.workflow, &other.workflow) {
+                if self.surely_conflict(one, other) {
                     return Err(format!("runs of {} and {} conflict and go at once", one.workflow, other.workflow));
                 }
-                if !self.plan.concurrent {
+                if !self.plan().concurrent && (is_new(one) || is_new(other)) {
                     return Err(format!("{} and {} go at once, but not concurrent", one.workflow, other.workflow));
                 }
                 if self.are_family(one, other).is_some() {
@@ -94,8 +124,8 @@ impl Runs {
         let mut ahead: Vec<&RunView> = step.after.runs.iter().collect();
         for run in &step.after.waiting {
             let has_reason = ahead.iter().any(|other| {
-                !self.plan.concurrent
-                    || self.footprints.may_conflict(&run.workflow, &other.workflow)
+                !self.plan().concurrent
+                    || self.footprints[&run.run].may_conflict(&self.footprints[&other.run])
                     || self.wanted_in[&run.run] == self.wanted_in[&other.run]
                     || self.elders[&run.run].contains(&other.run)
             });
@@ -123,7 +153,7 @@ impl Runs {
                     return Err(format!("{} begins before {} of its batch", run.workflow, other.workflow));
                 }
                 let is_earlier = earlier.iter().any(|before| before.run == other.run);
-                if is_earlier && self.footprints.surely_conflict(&run.workflow, &other.workflow) {
+                if is_earlier && self.surely_conflict(run, other) {
                     return Err(format!("{} begins before {}, which was wanted first", run.workflow, other.workflow));
                 }
             }

@@ -77,6 +77,9 @@ impl State {
                 }
                 _ => {}
             }
+            if let Effect::ApplyPlan(plan) = effect {
+                self.renew(step.number, plan);
+            }
             self.effect(step, effect)?;
             if let Effect::StartHook { errand, .. } = effect
                 && !self.is_failing
@@ -110,6 +113,16 @@ impl State {
             },
             _ => {}
         }
+    }
+
+    /// A process that is another has other keys, which are blank from its next start on.
+    fn renew(&mut self, number: u64, plan: &Arc<Plan>) {
+        let is_same = |name: &ProcessName| plan.processes.get(name) == self.plan.processes.get(name);
+        self.started.retain(is_same);
+        for name in plan.processes.keys().filter(|name| !is_same(name)) {
+            self.wanted_processes.insert(name.clone(), number);
+        }
+        self.plan = Arc::clone(plan);
     }
 
     fn effect(&mut self, step: &Step<'_>, effect: &Effect) -> Result<(), String> {

@@ -1,0 +1,134 @@
+//! The config file while a session lasts: where it really lies, and reading it again on a thread of its own.
+//!
+//! Absent on purpose: what makes a plan of a text, which whoever starts the session brings along.
+
+use crate::hands::FactSender;
+use devloop_core::fact::{Fact, LoadedPlan};
+use devloop_core::plan::Plan;
+use devloop_core::plan::watch::{PathPattern, WatchPlan, WatcherPlan};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Symlinks that are followed from one to the next, as many as Linux follows (`path_resolution(7)`).
+const LINKS_MAX: usize = 40;
+
+/// Reads the config file.
+pub trait ReadPlan: Send + Sync {
+    /// Reads and checks it; shows what is wrong with it.
+    fn load(&self) -> LoadedPlan;
+
+    /// Whether it holds something else than what was read last.
+    fn is_other(&self) -> bool;
+}
+
+/// The config file of a session.
+pub struct PlanFile {
+    path: PathBuf,
+    reader: Arc<dyn ReadPlan>,
+    facts: FactSender,
+}
+
+impl PlanFile {
+    /// The file at an absolute path.
+    pub fn new(path: PathBuf, reader: Arc<dyn ReadPlan>, facts: FactSender) -> Self {
+        Self { path, reader, facts }
+    }
+
+    /// Reads it; the answer is a fact.
+    pub fn load(&self) {
+        let (reader, facts) = (Arc::clone(&self.reader), self.facts.clone());
+        let load = move || facts.send(Fact::PlanLoaded(reader.load()));
+        let started = std::thread::Builder::new().name("devloop-config".to_owned()).spawn(load);
+        if let Err(error) = started {
+            self.facts.send(Fact::PlanLoaded(LoadedPlan::Unreadable { error: format!("no thread: {error}") }));
+        }
+    }
+
+    /// What hears that the file may have changed. It may be called on any thread.
+    pub fn touched(&self) -> impl Fn() + Send + use<> {
+        let facts = self.facts.clone();
+        move || facts.send(Fact::PlanTouched)
+    }
+
+    /// The same, where it is not known whether something changed.
+    pub fn maybe_touched(&self) -> impl Fn() + Send + use<> {
+        let (reader, facts) = (Arc::clone(&self.reader), self.facts.clone());
+        move || {
+            if reader.is_other() {
+                facts.send(Fact::PlanTouched);
+            }
+        }
+    }
+
+    /// The absolute paths that decide what the file holds: itself, and what it links to.
+    pub fn places(&self) -> Vec<PathBuf> {
+        let mut places = vec![self.path.clone()];
+        while let Some(place) = places.last()
+            && let Ok(target) = std::fs::read_link(place)
+            && places.len() < LINKS_MAX
+        {
+            let folder = place.parent().unwrap_or(Path::new("/"));
+            places.push(folder.join(target));
+        }
+        places
+    }
+}
+
+/// A plan that watches one file, named by its absolute path, and nothing else.
+pub fn watch_of(place: &Path, watcher: WatcherPlan) -> Option<Plan> {
+    let name = place.file_name()?.to_str()?;
+    let is_glob = |c: &char| matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\');
+    let escaped = name.chars().flat_map(|c| is_glob(&c).then_some('\\').into_iter().chain([c])).collect::<String>();
+    let pattern = PathPattern::new(&escaped, &escaped).ok()?;
+    let watch = WatchPlan { patterns: vec![pattern], ignore: Vec::new(), workflow: "config".into(), leading: true };
+    let mut plan = Plan::empty(place.parent()?.to_path_buf());
+    plan.watcher = WatcherPlan { gitignore: false, ..watcher };
+    plan.watches = BTreeMap::from([("config".into(), watch)]);
+    Some(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nothing;
+
+    impl ReadPlan for Nothing {
+        fn load(&self) -> LoadedPlan {
+            LoadedPlan::Same
+        }
+
+        fn is_other(&self) -> bool {
+            false
+        }
+    }
+
+    fn places(path: &Path) -> Vec<PathBuf> {
+        let (sender, _) = tokio::sync::mpsc::unbounded_channel();
+        PlanFile::new(path.to_path_buf(), Arc::new(Nothing), FactSender::new(sender)).places()
+    }
+
+    #[test]
+    fn links_are_followed_to_the_file_and_a_loop_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("real.toml"), "").unwrap();
+        std::os::unix::fs::symlink("real.toml", at("one")).unwrap();
+        std::os::unix::fs::symlink(at("one"), at("two")).unwrap();
+        assert_eq!(places(&at("two")), [at("two"), at("one"), at("real.toml")]);
+        assert_eq!(places(&at("real.toml")), [at("real.toml")]);
+        assert_eq!(places(&at("missing")), [at("missing")]);
+        std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
+        assert_eq!(places(&at("loop")).len(), LINKS_MAX);
+    }
+
+    #[test]
+    fn only_the_file_itself_is_watched_whatever_its_name_is() {
+        for name in ["devloop.toml", "a[1]{b}*?.toml", "ä b"] {
+            let plan = watch_of(&Path::new("/project").join(name), WatcherPlan::default()).unwrap();
+            let watch = plan.watches.values().next().unwrap();
+            assert!(watch.matches(name) && !watch.matches("a1b.toml") && !watch.matches("other"), "{name}");
+        }
+    }
+}
