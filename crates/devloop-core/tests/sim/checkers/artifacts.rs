@@ -54,7 +54,7 @@ impl Artifacts {
 
     pub(crate) fn step(&mut self, step: &Step<'_>, served: &Served<'_>) -> Result<(), String> {
         for effect in step.effects {
-            if let devloop_core::effect::Effect::ApplyPlan(plan) = effect {
+            if let Effect::ApplyPlan(plan) = effect {
                 self.plan = Arc::clone(plan);
                 self.plans.push(Arc::clone(plan));
             }
