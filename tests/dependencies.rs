@@ -18,6 +18,7 @@ const LICENCES: &[&str] = &[
     "MIT-0",
     "Unicode-3.0",
     "Unlicense",
+    "Zlib",
 ];
 
 /// Packages that are there in two versions, and why nothing can be done about it.

@@ -107,6 +107,12 @@ fn p12_a_paused_tree_stops_whole_goes_on_and_can_be_ended() {
     play(async |stage: Stage| {
         let (child, _) = stage.start(stage.sh("setsid sleep TOKEN & sleep TOKEN & sleep TOKEN; :")).await;
         stage.count_is(4).await;
+        // One that is just about to open its session is in no place where a pause finds it.
+        let asleep = || {
+            let is_asleep = |pid: &u32| status(*pid, "Name").is_some_and(|name| name == "sleep");
+            with_token(&stage.token).iter().filter(|pid| is_asleep(pid)).count()
+        };
+        until(|| asleep() == 3, || format!("{} of 3 are asleep", asleep())).await;
         let stopped = || {
             let is_stopped = |pid: &u32| status(*pid, "State").is_some_and(|state| state.starts_with('T'));
             with_token(&stage.token).iter().filter(|pid| is_stopped(pid)).count()

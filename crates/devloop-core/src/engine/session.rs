@@ -186,7 +186,7 @@ impl Session {
     pub(crate) fn save_failed(&mut self, version: StateVersion, error: String, now: Moment) -> Option<Notice> {
         let flight = self.take_flight(version)?;
         // The rename may have been done when it could not be made durable.
-        self.is_unsure |= flight.is_durable;
+        self.is_unsure |= flight.is_durable && flight.values != self.on_disk;
         self.retry_at = Some(now + RETRY_AFTER);
         self.tell_failure(error)
     }
@@ -268,7 +268,12 @@ impl Session {
 
     fn is_save_due(&mut self, now: Moment) -> bool {
         let is_retry_due = self.retry_at.is_some_and(|at| at <= now);
-        if self.version == self.saved || (self.version == self.tried && !is_retry_due) {
+        if self.version == self.saved {
+            // All that failed was making it survive a loss of power, which the last save tries again.
+            self.retry_at = None;
+            return false;
+        }
+        if self.version == self.tried && !is_retry_due {
             return false;
         }
         // Written back and forth: the file is right already.

@@ -94,23 +94,22 @@ fn an_interrupt_in_the_middle_of_a_switch_takes_it_back_before_the_session_ends(
     check(
         &story.until(2000),
         &expect![[r#"
-        +0ms SessionBegan → watch, files t1 of site: Find
-        +0.500ms files t1: Found([])
-        +1ms WatchingBegan
-        +100ms PathsTouched [Settled src/a]
-        +102ms DeadlineReached → 'w began with 1 files', files t3 of site: Prepare
-        +102.500ms files t3: Prepared(102000-0000000a)
-        +103ms saved v3 → hook build t4 for w ["src/a"]
-        +113ms hook t4 ended with exit status 0, Nothing → files t5 of site: Install(102000-0000000a)
-        +113.500ms files t5: Installed
-        +114.500ms saved v6 → serve site 102000-0000000a, start server#1
-        +116.500ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
-        +150ms interrupt Int → 'InterruptReceived { interrupt: Int }', serve no site, stop server#1
-        +155ms server#1 exited with signal 15 (SIGTERM)
-        +156ms server#1 gone → 'ProcessStopped { process: server }', files t29 of site: Remove([102000-0000000a])
-        +156.500ms files t29: Removed
-        +157.500ms saved v9 → end as asked
-    "#]],
+            +0ms SessionBegan → watch, files t1 of site: Find
+            +0.500ms files t1: Found([])
+            +1ms WatchingBegan
+            +100ms PathsTouched [Settled src/a]
+            +102ms DeadlineReached → 'w began with 1 files', files t3 of site: Prepare
+            +102.500ms files t3: Prepared(102000-0000000a)
+            +103ms saved v3 → hook build t4 for w ["src/a"]
+            +113ms hook t4 ended with exit status 0, Nothing → files t5 of site: Install(102000-0000000a)
+            +113.500ms files t5: Installed
+            +114.500ms saved v6 → serve site 102000-0000000a, start server#1
+            +116.500ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +150ms interrupt Int → 'InterruptReceived { interrupt: Int }', serve no site, stop server#1
+            +155ms server#1 exited with signal 15 (SIGTERM)
+            +156ms server#1 gone → 'ProcessStopped { process: server }', files t29 of site: Remove([102000-0000000a])
+            +156.500ms files t29: Removed → end as asked
+        "#]],
     );
     assert!(story.has_ended());
 }
