@@ -16,7 +16,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("crates/devloop-core/src/template.rs", &["crate::names", "crate::value"]),
     ("crates/devloop-core/src/plan", &["crate::names", "crate::template", "crate::plan"]),
     ("crates/devloop-core/src/fact.rs", &["crate::names", "crate::moment", "crate::plan", "crate::value"]),
-    ("crates/devloop-core/src/notice.rs", &["crate::names", "crate::moment", "crate::fact", "crate::plan"]),
+    ("crates/devloop-core/src/notice", &["crate::names", "crate::moment", "crate::fact", "crate::plan"]),
     (
         "crates/devloop-core/src/effect.rs",
         &["crate::names", "crate::plan", "crate::fact", "crate::notice", "crate::value"],

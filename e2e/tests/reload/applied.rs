@@ -203,9 +203,10 @@ fn no_change_is_lost_while_watches_are_changed() {
                 (session.count("watching ") > 2 + save).then_some(())
             });
         }
-        let runs = project.runs_of_all();
-        let told = e2e::recording::files_of(&runs);
-        let missing: Vec<&String> = names.iter().filter(|name| !told.contains(name)).collect();
-        assert!(missing.is_empty(), "{kind}: {missing:?} of {}\n{}", names.len(), session.told());
+        // A workflow whose files change while it runs may be held back for a while.
+        wait::until("every change is told", || {
+            let told = e2e::recording::files_of(&project.runs());
+            names.iter().all(|name| told.contains(name)).then_some(())
+        });
     }
 }

@@ -5,7 +5,7 @@ use super::Step;
 use crate::store::Store;
 use crate::world::{Life, Stage};
 use devloop_core::effect::{Effect, Values};
-use devloop_core::fact::Fact;
+use devloop_core::fact::{ArtifactAnswer, Fact};
 use devloop_core::names::{ArtifactName, Generation, ProcessName};
 use devloop_core::notice::{Notice, StepFailure};
 use devloop_core::plan::Plan;
@@ -13,7 +13,7 @@ use devloop_core::plan::artifact::{ArtifactKey, generation_folder};
 use devloop_core::plan::workflow::Step as PlanStep;
 use devloop_core::value::Value;
 use devloop_core::view::{Phase, View};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the world is like after a step.
@@ -32,6 +32,8 @@ pub(crate) struct Artifacts {
     verified: BTreeMap<ArtifactName, Option<Generation>>,
     /// What was verified before, as long as the newest is not in the file.
     uncommitted: BTreeMap<ArtifactName, Option<Generation>>,
+    /// What an earlier session left: where the state names none of it, nobody can tell what it is worth.
+    found: BTreeSet<Generation>,
     is_recovered: bool,
 }
 
@@ -48,6 +50,7 @@ impl Artifacts {
             plans: vec![Arc::clone(plan)],
             verified: verified.collect(),
             uncommitted: BTreeMap::new(),
+            found: BTreeSet::new(),
             is_recovered: false,
         }
     }
@@ -58,6 +61,9 @@ impl Artifacts {
                 self.plan = Arc::clone(plan);
                 self.plans.push(Arc::clone(plan));
             }
+        }
+        if let Fact::ArtifactAnswered { answer: ArtifactAnswer::Found(found), .. } = step.fact {
+            self.found.extend(found);
         }
         let plan = Arc::clone(&self.plan);
         let was_recovered = self.is_recovered;
@@ -173,8 +179,10 @@ impl Artifacts {
                 return Err(format!("at rest {name} is switched and not verified"));
             }
             let Some(shelf) = store.shelf(name).filter(|_| !store.has_failed) else { continue };
-            let newest = shelf.whole.last().copied();
-            if !shelf.candidates.is_empty() || shelf.whole.len() > plan.retain || newest != self.verified[name] {
+            let verified = self.verified[name];
+            let is_unknown = |generation: &&Generation| verified.is_none() && self.found.contains(*generation);
+            let newest = shelf.whole.iter().rev().find(|generation| !is_unknown(generation)).copied();
+            if !shelf.candidates.is_empty() || shelf.whole.len() > plan.retain || newest != verified {
                 return Err(format!("at rest {name} has {shelf:?} and serves {:?}", self.verified[name]));
             }
         }
