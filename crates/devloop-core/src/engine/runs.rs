@@ -199,7 +199,7 @@ impl Runs {
         let mut chain = origin.ancestors.clone();
         chain.insert(workflow.clone());
         let events = event_values(&footprint, reach);
-        if let (Some(in_a_row), Some(path)) = (self.feedback.began(&workflow), files.first()) {
+        if let (Some(in_a_row), Some(path)) = (self.feedback.began(reach.turn.now, &workflow), files.first()) {
             let (workflow, path, is_slowed) = (workflow.clone(), Arc::clone(path), !reach.plan.debounce.is_zero());
             reach.turn.report(Notice::WorkflowFeedsItself { workflow, in_a_row, path, is_slowed });
         }

@@ -132,3 +132,21 @@ fn w9_a_person_whose_saves_cancel_runs_is_neither_told_nor_slowed() {
         assert!(at < 31_000 + 10_000 + 1_200, "every {every} ms: {finished}");
     }
 }
+
+#[test]
+fn w9_a_script_that_saves_as_soon_as_another_workflow_has_run_is_not_taken_for_a_loop() {
+    let plan = Planned::new()
+        .hook("write", |_| {})
+        .workflow("rust", [hook("write")])
+        .watch("rust", "src/")
+        .workflow("beacon", [hook("write")])
+        .watch("beacon", "beacon");
+    let mut story = Story::begins(plan, Script::default());
+    for number in 0..40 {
+        // A hook takes 10 ms: the save comes 5 ms after its own workflow's run, while the beacon's is going.
+        let at = 1000 + number * 60;
+        story = story.saves(at, "src/a.rs").saves(at, "beacon");
+    }
+    let trace = story.until(10_000);
+    assert_eq!(told(&trace), 0, "{trace}");
+}

@@ -30,8 +30,9 @@ pub const FEEDBACK_HOLD: (Duration, Duration) = (LONG, Duration::from_secs(10));
 /// So many holds must have passed in silence before a workflow is told to feed itself.
 const SILENT_HOLDS: u32 = 3;
 
-/// A change that is told so soon after a run came from it: files and exits are told by different parts of the system.
-const TAIL: Duration = Duration::from_millis(50);
+/// A change that is told so soon after a run came from it, unless another run has begun since: files and exits are told
+/// by different parts of the system.
+const TAIL: Duration = Duration::from_millis(20);
 
 /// A run that is held back begins so soon after somebody else's change, together with that.
 pub(super) const HURRY: Duration = Duration::from_millis(25);
@@ -40,6 +41,8 @@ pub(super) const HURRY: Duration = Duration::from_millis(25);
 #[derive(Default)]
 pub(crate) struct Feedback {
     known: BTreeMap<WorkflowName, Known>,
+    /// When a run last began, of whatever workflow.
+    began: Moment,
 }
 
 #[derive(Default)]
@@ -81,7 +84,8 @@ impl Feedback {
     /// somebody else's.
     pub(super) fn changed(&mut self, now: Moment, workflow: &WorkflowName, is_going: bool) -> bool {
         let known = self.known.entry(workflow.clone()).or_default();
-        let is_foreign = !is_going && known.over.is_none_or(|over| now.since(over) > TAIL);
+        let is_tail = known.over.is_some_and(|over| self.began < over && now.since(over) <= TAIL);
+        let is_foreign = !is_going && !is_tail;
         known.has_changes = true;
         known.has_foreign |= is_foreign;
         if is_foreign {
@@ -107,7 +111,8 @@ impl Feedback {
     }
 
     /// A run begins. Says how many in a row have been its workflow's own doing, if that is to be told.
-    pub(super) fn began(&mut self, workflow: &WorkflowName) -> Option<u32> {
+    pub(super) fn began(&mut self, now: Moment, workflow: &WorkflowName) -> Option<u32> {
+        self.began = now;
         let known = self.known.get_mut(workflow)?;
         if !known.is_fed.take()? {
             known.is_innocent();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A change so soon after a run may have come from it.
-const TAIL: Duration = Duration::from_millis(50);
+const TAIL: Duration = Duration::from_millis(20);
 /// A change of somebody else's ends a hold in this time, and timers may be late.
 const HURRY: Duration = Duration::from_millis(25 + 10);
 
