@@ -83,10 +83,7 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         Notice::KillRequested => "asked a second time: everything is killed".to_owned(),
         Notice::GuardianLost => "the guardian, which keeps all children, is gone: everything is stopped".to_owned(),
         Notice::PlanChanged(change) => changed(change),
-        Notice::PlanKept(Kept { key, kept, wanted }) => format!(
-            "`{key}` cannot change while devloop runs: '{kept}' stays until devloop is started again, and '{wanted}' counts \
-             from then on"
-        ),
+        Notice::PlanKept(kept) => stays(kept),
         Notice::PlanRejected(rejection) => rejected(rejection),
         Notice::PlanRestored => "the config is right again, and says what is applied already".to_owned(),
     }
@@ -108,6 +105,13 @@ fn changed(PlanChange { section, name, what, follows }: &PlanChange) -> String {
         Some(name) => format!("applied: {section} '{name}' {what}{then}"),
         None => format!("applied: `{section}` {what}"),
     }
+}
+
+fn stays(Kept { key, kept, wanted }: &Kept) -> String {
+    format!(
+        "`{key}` cannot change while devloop runs: '{kept}' stays until devloop is started again, and '{wanted}' counts \
+         from then on"
+    )
 }
 
 fn rejected(rejection: &PlanRejection) -> String {

@@ -7,7 +7,7 @@ fn pids(project: &Project, name: &str, count: usize) -> Vec<u32> {
     wait::lines(&project.path(name), count).iter().map(|line| line.trim().parse().unwrap()).collect()
 }
 
-// promise: reload.processes.1, reload.told.1
+// promise: saved.processes.1, saved.told.1
 #[test]
 fn unchanged_processes_keep_their_pid_changed_ones_restart_new_ones_start_and_removed_ones_stop() {
     let project = project(&[living("same", ""), living("other", ""), living("gone", "")].concat());
@@ -41,7 +41,7 @@ fn unchanged_processes_keep_their_pid_changed_ones_restart_new_ones_start_and_re
     assert_eq!(session.stop().code(), Some(0));
 }
 
-// promise: reload.processes.2
+// promise: saved.processes.2
 #[test]
 fn a_process_under_a_new_name_takes_over_the_address_of_the_old_one() {
     let port = wait::free_port();
@@ -59,7 +59,7 @@ fn a_process_under_a_new_name_takes_over_the_address_of_the_old_one() {
     assert_eq!(session.count("already in use"), 0, "{}", session.told());
 }
 
-// promise: reload.processes.3
+// promise: saved.processes.3
 #[test]
 fn a_process_whose_command_was_wrong_is_tried_again_when_it_is_right() {
     let project = project("[process.server]\ncommand = [\"ROOT/not-there\"]\n");
@@ -76,7 +76,7 @@ fn saying(word: &str, folder: &str) -> String {
     format!("{}[watch.say]\npaths = [\"{folder}/\"]\n", RECORDING.replace("WORD", word))
 }
 
-// promise: reload.follows.1
+// promise: saved.follows.1
 #[test]
 fn watches_hooks_and_workflows_follow() {
     let project = project(&saying("old", "src"));
@@ -94,7 +94,7 @@ fn watches_hooks_and_workflows_follow() {
     assert_eq!(wait::lines(&project.path("said"), 3), ["old", "new", "new"]);
 }
 
-// promise: reload.follows.2
+// promise: saved.follows.2
 #[test]
 fn observers_follow() {
     let observed = |word: &str| {
@@ -113,7 +113,7 @@ fn observers_follow() {
     session.wait_for("applied: hook 'branch' removed");
 }
 
-// promise: reload.runs.1
+// promise: saved.runs.1
 #[test]
 fn a_running_workflow_finishes_with_the_plan_that_it_began_with() {
     let config = |message: &str, hook: &str| {
@@ -138,7 +138,7 @@ fn a_running_workflow_finishes_with_the_plan_that_it_began_with() {
     assert_eq!(wait::lines(&project.path("last"), 2), ["the old plan", "the new plan"]);
 }
 
-// promise: reload.runs.2
+// promise: saved.runs.2
 #[test]
 fn startup_workflows_do_not_run_again() {
     let config = |word: &str| {
@@ -157,7 +157,7 @@ fn startup_workflows_do_not_run_again() {
     assert_eq!((session.count("hello first"), session.count("hello second")), (1, 0), "{}", session.told());
 }
 
-// promise: reload.same.1
+// promise: saved.same.1
 #[test]
 fn a_save_that_changes_nothing_does_nothing() {
     let project = project(&living("server", ""));
@@ -179,7 +179,7 @@ fn a_save_that_changes_nothing_does_nothing() {
     assert_eq!(session.stop().code(), Some(0));
 }
 
-// promise: reload.lost.1
+// promise: saved.lost.1
 #[test]
 fn no_change_is_lost_while_watches_are_changed() {
     let config = |number: usize| {

@@ -3,7 +3,7 @@
 use super::{living, project};
 use e2e::wait;
 
-// promise: reload.broken.1
+// promise: saved.broken.1
 #[test]
 fn a_broken_config_shows_what_validate_shows_the_old_plan_goes_on_and_the_next_good_save_applies() {
     let project = project(&living("server", ""));
@@ -26,7 +26,7 @@ fn a_broken_config_shows_what_validate_shows_the_old_plan_goes_on_and_the_next_g
     assert_eq!(session.stop().code(), Some(0));
 }
 
-// promise: reload.broken.2
+// promise: saved.broken.2
 #[test]
 fn a_config_that_is_repaired_to_what_it_was_is_told_to_be_right_again() {
     let project = project(&living("server", ""));
@@ -40,7 +40,7 @@ fn a_config_that_is_repaired_to_what_it_was_is_told_to_be_right_again() {
     assert_eq!(session.count("applied: "), 0, "{}", session.told());
 }
 
-// promise: reload.fixed.1
+// promise: saved.fixed.1
 #[test]
 fn root_and_state_file_stay_the_rest_is_applied_and_the_user_is_told_once() {
     let project = project(&living("server", ""));
@@ -61,7 +61,7 @@ fn root_and_state_file_stay_the_rest_is_applied_and_the_user_is_told_once() {
     assert!(project.state_file().exists());
 }
 
-// promise: reload.step.1
+// promise: saved.step.1
 #[test]
 fn a_step_that_names_a_process_that_is_gone_says_so() {
     let project = project(&format!(

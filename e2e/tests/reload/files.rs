@@ -21,7 +21,7 @@ fn starts_more(session: &Session, project: &Project) {
     wait::pid(&project.path("more"));
 }
 
-// promise: reload.file.1
+// promise: saved.file.1
 #[test]
 fn a_config_that_is_replaced_by_rename_is_seen() {
     let project = project(&living("server", ""));
@@ -31,7 +31,7 @@ fn a_config_that_is_replaced_by_rename_is_seen() {
     starts_more(&session, &project);
 }
 
-// promise: reload.file.2
+// promise: saved.file.2
 #[test]
 fn a_config_that_is_deleted_is_told_and_the_next_good_save_applies() {
     let project = project(&living("server", ""));
@@ -46,7 +46,7 @@ fn a_config_that_is_deleted_is_told_and_the_next_good_save_applies() {
     assert!(wait::is_alive(server));
 }
 
-// promise: reload.file.3
+// promise: saved.file.3
 #[test]
 fn a_config_that_is_a_link_is_seen_when_its_target_is_saved_and_when_the_link_leads_elsewhere() {
     let project = project(&living("server", ""));
@@ -65,7 +65,7 @@ fn a_config_that_is_a_link_is_seen_when_its_target_is_saved_and_when_the_link_le
     session.wait_for("applied: process 'last' added: starting it");
 }
 
-// promise: reload.file.4
+// promise: saved.file.4
 #[test]
 fn a_config_outside_of_root_is_watched_and_one_that_is_in_a_group_counts_for_it_too() {
     let mut project = Project::new(programs!());
@@ -88,7 +88,7 @@ fn a_config_outside_of_root_is_watched_and_one_that_is_in_a_group_counts_for_it_
     assert_eq!(session.count("the saved config has"), 0, "{}", session.told());
 }
 
-// promise: reload.file.5
+// promise: saved.file.5
 #[test]
 fn a_config_that_is_written_in_pieces_is_read_when_it_is_whole() {
     let project = project(&living("server", ""));
@@ -109,7 +109,7 @@ fn a_config_that_is_written_in_pieces_is_read_when_it_is_whole() {
     assert_eq!((session.count("applied: "), session.count("the saved config has")), (1, 0), "{}", session.told());
 }
 
-// promise: reload.file.6
+// promise: saved.file.6
 #[test]
 fn a_poll_watcher_sees_the_config_too() {
     let project = project(&format!("[watcher]\nkind = \"poll\"\npoll_interval_ms = 30\n{}", living("server", "")));
@@ -118,7 +118,7 @@ fn a_poll_watcher_sees_the_config_too() {
     starts_more(&session, &project);
 }
 
-// promise: reload.end.1
+// promise: saved.end.1
 #[test]
 fn a_session_that_ends_ignores_a_save() {
     let project = project(&living("server", "").replace("\"hang\"", "\"ignore-term\", \"hang\"\n").replace("\n]", "]"));

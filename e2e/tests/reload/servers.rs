@@ -21,7 +21,7 @@ fn posting(config: &str) -> Posting {
     Posting::run(project)
 }
 
-// promise: reload.events.1
+// promise: saved.events.1
 #[test]
 fn patterns_and_grants_follow_and_the_token_of_an_untouched_child_stays_valid() {
     let before = [CLIENT, &event("slug", "^[a-z]+$")].concat();
@@ -41,7 +41,7 @@ fn patterns_and_grants_follow_and_the_token_of_an_untouched_child_stays_valid() 
     assert!(wait::is_alive(client), "{}", posting.session.told());
 }
 
-// promise: reload.events.2
+// promise: saved.events.2
 #[test]
 fn a_dropped_process_has_a_token_that_is_worth_nothing() {
     let posting = posting(&[CLIENT, &living("other", ""), &event("slug", "^[a-z]+$")].concat());
@@ -51,7 +51,7 @@ fn a_dropped_process_has_a_token_that_is_worth_nothing() {
     assert_eq!(posting.post("slug", "def").status, 401);
 }
 
-// promise: reload.servers.1
+// promise: saved.servers.1
 #[test]
 fn an_event_server_comes_with_its_first_event_and_goes_with_its_last() {
     let project = Project::new(programs!());
@@ -81,7 +81,7 @@ fn reload_status(address: &str, origin: &str) -> u16 {
     wire.answer().status
 }
 
-// promise: reload.servers.2
+// promise: saved.servers.2
 #[test]
 fn a_reload_server_comes_its_origins_follow_and_its_bind_stays() {
     let project = Project::new(programs!());
@@ -107,7 +107,7 @@ fn a_reload_server_comes_its_origins_follow_and_its_bind_stays() {
     wait::until("nobody listens", || std::net::TcpStream::connect(&address).is_err().then_some(()));
 }
 
-// promise: reload.servers.3
+// promise: saved.servers.3
 #[test]
 fn a_listener_that_cannot_be_bound_is_told_and_tried_again_with_the_next_save() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

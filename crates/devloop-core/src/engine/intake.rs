@@ -149,7 +149,12 @@ impl Intake {
     /// Takes a value back where it still is: from the key itself, or from what a later post would go back to.
     fn undo(&mut self, turn: &mut Turn, post: &Waiting) {
         let Replaced::Before(before) = &post.replaced else { return };
-        let mut later = self.waiting.iter_mut().filter(|later| later.key == post.key);
+        let mut later = self.waiting.iter_mut().filter(|later| later.key == post.key).peekable();
+        if let Some(same) = later.next_if(|next| next.replaced == Replaced::Nothing && next.value == post.value) {
+            // Whoever posted the same again still waits for it: from now on it is their change.
+            same.replaced = Replaced::Before(before.clone());
+            return;
+        }
         let later = later.find_map(|later| match &mut later.replaced {
             Replaced::Before(value) => Some(value),
             Replaced::Nothing => None,

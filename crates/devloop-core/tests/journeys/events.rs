@@ -241,3 +241,30 @@ fn a_notify_reload_step_tells_browsers() {
     let trace = story.until(1000);
     assert!(trace.contains("reload, \"show: done\""), "{trace}");
 }
+
+#[test]
+fn a_value_that_is_posted_again_while_its_first_post_is_refused_is_kept() {
+    let plan = Planned::new()
+        .process("client", |_| {})
+        .workflow("open", [log("{{ url }}")])
+        .workflow("other", [log("{{ tag }}")])
+        .event("url", "url", "open")
+        .event("tag", "tag", "other");
+    let script = Script { saves_fail: (1, 1), ..Script::default() };
+    let mut story = Story::begins(plan, script).posts(100, "url", "a").posts(100, "tag", "b").posts(100, "url", "a");
+    check(
+        &story.until(1000),
+        &expect![[r#"
+        +0ms SessionBegan → watch
+        +1ms WatchingBegan
+        +1ms saved v1 → start client#1
+        +3ms client#1 started → 'ProcessStarted { process: client, pid: 7 }'
+        +100ms q1 posts "a" to url
+        +100ms q2 posts "b" to tag
+        +100ms q3 posts "a" to url
+        +101ms failed to save v2: no space left on device → answer q1 NotSaved, 'StateSaveFailed { error: "no space left on device" }'
+        +102ms saved v3 → 'StateSaveRecovered', answer q2 Accepted for r1, answer q3 Accepted for r2, 'other began', 'open began', "other: b", 'other finished', "open: a", 'open finished'
+    "#]],
+    );
+    assert_eq!(story.view().values.get("url"), Some(&devloop_core::value::Value::from("a")));
+}

@@ -135,7 +135,7 @@ fn a_run_ends_with_the_plan_that_it_began_with_and_the_next_takes_the_new_one() 
     );
 }
 
-// promise: reload.runs.2
+// promise: saved.runs.2
 #[test]
 fn startup_workflows_do_not_run_again() {
     let before = Planned::new().workflow("hello", [log("hello")]).startup(&["hello"]);
@@ -246,7 +246,7 @@ fn a_config_that_is_written_on_and_on_is_read_now_and_then() {
     assert_eq!(told.matches("load").count(), 6, "{told}");
 }
 
-// promise: reload.fixed.1
+// promise: saved.fixed.1
 #[test]
 fn what_cannot_change_is_told_once_and_the_rest_is_applied() {
     let mut before = Planned::new();
@@ -290,7 +290,7 @@ fn what_cannot_change_is_told_once_and_the_rest_is_applied() {
     );
 }
 
-// promise: reload.lost.1
+// promise: saved.lost.1
 #[test]
 fn a_change_of_a_group_that_is_dropped_still_runs() {
     let before = Planned::new().workflow("rust", [log("{{ last_changed_files }}")]).watch_with("rust", "src/", false);
@@ -340,7 +340,7 @@ fn a_change_of_a_group_that_is_changed_still_runs_and_its_new_patterns_count() {
     );
 }
 
-// promise: reload.lost.1
+// promise: saved.lost.1
 #[test]
 fn a_value_that_was_posted_under_the_old_plan_runs_its_workflow() {
     let before = Planned::new()
@@ -377,7 +377,7 @@ fn a_value_that_was_posted_under_the_old_plan_runs_its_workflow() {
     );
 }
 
-// promise: reload.step.1
+// promise: saved.step.1
 #[test]
 fn a_step_that_names_a_process_that_is_dropped_says_so() {
     let before = Planned::new()
@@ -448,7 +448,7 @@ fn a_run_that_waits_for_a_changed_process_waits_for_its_new_life() {
     );
 }
 
-// promise: reload.processes.3
+// promise: saved.processes.3
 #[test]
 fn a_process_that_failed_is_tried_again_when_its_table_is_another() {
     let before = Planned::new()
@@ -511,7 +511,7 @@ fn observed(name: &str, interval: u64) -> Planned {
     })
 }
 
-// promise: reload.follows.2
+// promise: saved.follows.2
 #[test]
 fn a_changed_observer_is_polled_at_once_and_never_twice_at_once() {
     let script = Script { hook_takes: [("branch", 80)].into(), deaf_hooks: ["branch"].into(), ..Script::default() };
@@ -539,7 +539,7 @@ fn a_changed_observer_is_polled_at_once_and_never_twice_at_once() {
     );
 }
 
-// promise: reload.follows.2
+// promise: saved.follows.2
 #[test]
 fn an_unchanged_observer_goes_on() {
     let text = |text: &str| exits(0, Captured::Text(text.to_owned()));
@@ -563,7 +563,7 @@ fn an_unchanged_observer_goes_on() {
     );
 }
 
-// promise: reload.runs.1
+// promise: saved.runs.1
 #[test]
 fn a_run_that_waits_begins_with_the_new_plan() {
     let before = Planned::new()
