@@ -266,5 +266,5 @@ fn a_value_that_is_posted_again_while_its_first_post_is_refused_is_kept() {
         +102ms saved v3 → 'StateSaveRecovered', answer q2 Accepted for r1, answer q3 Accepted for r2, 'other began', 'open began', "other: b", 'other finished', "open: a", 'open finished'
     "#]],
     );
-    assert_eq!(story.view().values.get("url"), Some(&devloop_core::value::Value::from("a")));
+    assert_eq!(story.view().values.get("url"), Some(&Value::from("a")));
 }
