@@ -63,10 +63,11 @@ fn w1_a_queue_that_runs_over_loses_no_file() {
     let (hold, pause) = channel::<()>();
     let sender = stage.sender.take().unwrap();
     let ears: Ears = Box::new(move |heard| {
-        let is_touch = matches!(heard, Heard::Touched(_));
+        let is_whole = |touch: &Touch| touch.kind != TouchKind::Writing;
+        let is_first = matches!(&heard, Heard::Touched(touches) if touches.iter().any(is_whole));
         let _ = sender.send(heard);
-        if is_touch {
-            // The first touch holds the watcher up until all files are written.
+        if is_first {
+            // The first whole file holds the watcher up until all others are written.
             let _ = pause.recv_timeout(DEADLINE);
         }
     });
