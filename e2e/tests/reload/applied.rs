@@ -86,7 +86,7 @@ fn watches_hooks_and_workflows_follow() {
     wait::lines(&project.path("said"), 1);
     project.config(&saying("new", "lib"));
     session.wait_for(&format!("watching {}", project.path("lib").display()));
-    assert_eq!(session.count("applied: watch 'say' changed"), 1, "{}", session.told());
+    session.wait_for("applied: watch 'say' changed");
     project.file("src/a", "2");
     project.file("lib/a", "1");
     assert_eq!(wait::lines(&project.path("said"), 2), ["old", "new"]);
@@ -150,6 +150,7 @@ fn startup_workflows_do_not_run_again() {
     let project = project(&config("first"));
     let mut session = project.run();
     session.wait_for("hello first");
+    pids(&project, "other", 1);
     project.config(&config("second"));
     session.wait_for("applied: workflow 'hello' changed");
     pids(&project, "other", 2);

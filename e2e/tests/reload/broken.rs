@@ -54,6 +54,7 @@ fn root_and_state_file_stay_the_rest_is_applied_and_the_user_is_told_once() {
     session.wait_for("applied: process 'more' added: starting it");
     wait::pid(&project.path("more"));
     project.config(&format!("{config}{}{}", living("more", ""), living("third", "")));
+    session.wait_for("applied: process 'third' added: starting it");
     wait::pid(&project.path("third"));
     assert_eq!(session.count("cannot change while devloop runs"), 2, "{}", session.told());
     assert_eq!(session.count("applied: "), 2, "{}", session.told());
