@@ -113,14 +113,19 @@ mod tests {
             ("zfs", false),
         ];
         for (kind, is_silent) in kinds {
-            let table = format!("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:9 / /work rw,relatime - {kind} share rw\n");
-            assert_eq!(silent_in(table.as_bytes(), Path::new("/work/site")).len(), usize::from(is_silent), "{kind}");
+            let table =
+                format!("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:9 / /mnt/share rw,relatime - {kind} share rw\n");
+            assert_eq!(
+                silent_in(table.as_bytes(), Path::new("/mnt/share/site")).len(),
+                usize::from(is_silent),
+                "{kind}"
+            );
         }
     }
 
     #[test]
     fn the_mount_that_was_made_last_on_a_point_is_the_one_that_counts() {
-        let table = b"2 1 0:9 / /work rw - nfs share rw\n3 1 0:9 / /work rw - ext4 disk rw\n";
-        assert_eq!(silent_in(table, Path::new("/work")), []);
+        let table = b"2 1 0:9 / /mnt/share rw - nfs share rw\n3 1 0:9 / /mnt/share rw - ext4 disk rw\n";
+        assert_eq!(silent_in(table, Path::new("/mnt/share")), []);
     }
 }
