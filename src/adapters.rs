@@ -60,6 +60,8 @@ pub struct Adapters {
     processes: Processes,
     hooks: Hooks,
     prober: Prober,
+    /// Gone before the state file is free for another session.
+    status: Status,
     session_file: SessionFile,
     artifact_store: ArtifactStore,
     launcher: Launcher,
@@ -72,7 +74,6 @@ pub struct Adapters {
     /// Where the config file lies, and who watches that.
     config_places: Vec<PathBuf>,
     config_watchers: Vec<Watcher>,
-    status: Status,
     /// Listens for the guardian's end; ends with the session.
     _tasks: JoinSet<()>,
 }

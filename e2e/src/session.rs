@@ -121,6 +121,9 @@ impl Drop for Session {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("what devloop said:\n{}", self.told());
+        }
     }
 }
 

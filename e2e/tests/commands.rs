@@ -100,7 +100,7 @@ fn neither_status_nor_state_holds_a_token_and_the_file_is_private() {
         std::fs::read_to_string(project.root().join("token")).ok().filter(|token| token.starts_with("dlt_"))
     });
     wait::until("a status", || status(&project).filter(|status| status["processes"]["server"]["ready"] == true));
-    let file = project.root().join(".devloop/status.json");
+    let file = project.root().join(".devloop/state.json.status");
     assert!(!std::fs::read_to_string(&file).unwrap().contains(token.trim()));
     assert!(!stdout(&project.call(&["state"])).contains(token.trim()));
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -115,7 +115,7 @@ fn a_status_that_a_killed_session_left_counts_as_none() {
     wait::until("a status", || status(&project));
     session.signal(rustix::process::Signal::KILL);
     wait::until("the session is gone", || status(&project).is_none().then_some(()));
-    assert!(project.root().join(".devloop/status.json").exists(), "nothing was left that could be misread");
+    assert!(project.root().join(".devloop/state.json.status").exists(), "nothing was left that could be misread");
 }
 
 // promise: command.state.1

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -188,6 +188,26 @@ impl OwnFolder {
         Ok(rustix::fs::unlinkat(&self.dir, name, AtFlags::empty())?)
     }
 
+    /// Puts a new file (0600) in the place of one, so that a reader finds a whole one at any time. `durable`: it survives a
+    /// loss of power. On failure nothing is left over, and the old one is untouched (unless all that failed was making
+    /// the rename survive).
+    pub fn replace(&self, name: &OsStr, text: &[u8], durable: bool) -> io::Result<()> {
+        let (mut file, temporary) = self.create_random(|random| temporary_name(name, random))?;
+        let written = file
+            .write_all(text)
+            .and_then(|()| if durable { self.sync_file(&file) } else { Ok(()) })
+            .and_then(|()| self.rename(&temporary, name));
+        if written.is_err() {
+            let _ = self.remove(&temporary);
+        }
+        written.and_then(|()| if durable { self.sync() } else { Ok(()) })
+    }
+
+    /// Removes what crashed sessions left of replacing a file.
+    pub fn remove_temporaries(&self, name: &OsStr) -> io::Result<()> {
+        self.remove_all(|found| is_temporary(name, found))
+    }
+
     /// Removes every file whose name `is_stale` accepts. One that cannot be removed (a folder that somebody else put
     /// there) stays: nothing depends on it.
     pub fn remove_all(&self, is_stale: impl Fn(&OsStr) -> bool) -> io::Result<()> {
@@ -232,6 +252,43 @@ impl OwnFolder {
             let _ = file.write_all(b"*\n");
         }
     }
+}
+
+/// The text of a file, of at most this many bytes; none where there is no such file. What is no regular file is an error,
+/// and is not waited for (a FIFO has no other end). Links are followed: a reader's path is its own.
+pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<Option<String>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    file.take(bytes_max).read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+/// `.NAME.RANDOM.tmp`: with the name in it, so that sessions that share a folder leave each other's files alone.
+fn temporary_name(name: &OsStr, random: &str) -> OsString {
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(".");
+    temporary.push(random);
+    temporary.push(".tmp");
+    temporary
+}
+
+fn is_temporary(name: &OsStr, found: &OsStr) -> bool {
+    let random = found
+        .as_bytes()
+        .strip_prefix(b".")
+        .and_then(|rest| rest.strip_prefix(name.as_bytes()))
+        .and_then(|rest| rest.strip_prefix(b"."))
+        .and_then(|rest| rest.strip_suffix(b".tmp"));
+    random.is_some_and(|random| random.len() == 16 && random.iter().all(u8::is_ascii_hexdigit))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `<folder of the state file>/status.json`: what a session is doing, for `devloop status`.
+//! `<state file>.status`: what a session is doing, for `devloop status`.
 //!
 //! A thread of its own writes it, a moment after something has changed and at most twenty times a second; nobody waits
 //! for it. Absent on purpose: tokens, values of the state, and any way to make the session act.
@@ -12,16 +12,20 @@ pub use identity::{began, lives};
 pub use shape::{Session, Snapshot};
 
 use super::json;
-use super::own_files::OwnFolder;
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use super::own_files::{OwnFolder, read_text};
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// The file's name.
-pub const NAME: &str = "status.json";
+/// Where the session of a state file says what it is doing: beside it, under a name that no other session has.
+pub fn path_of(state_file: &Path) -> PathBuf {
+    let mut name = state_file.file_name().unwrap_or_default().to_owned();
+    name.push(".status");
+    state_file.with_file_name(name)
+}
 
 /// How long the writer lets changes gather: it must not work while a save is on its way to its command.
 const GATHER: Duration = Duration::from_millis(50);
@@ -58,10 +62,13 @@ impl StatusFile {
     /// Starts the writer for the session of a state file.
     pub fn start(state_file: &Path) -> io::Result<Self> {
         let folder = OwnFolder::open_or_create(state_file.parent().unwrap_or(Path::new("/")))?;
+        let name = path_of(state_file).file_name().unwrap_or_default().to_owned();
+        folder.remove_temporaries(&name)?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let writer =
-            std::thread::Builder::new().name("status file".to_owned()).spawn(move || write_all(&folder, &theirs))?;
+        let writer = std::thread::Builder::new()
+            .name("status file".to_owned())
+            .spawn(move || write_all(folder, &name, &theirs))?;
         Ok(Self { shared, writer: Some(writer) })
     }
 
@@ -87,7 +94,7 @@ impl Drop for StatusFile {
     }
 }
 
-fn write_all(folder: &OwnFolder, shared: &Shared) {
+fn write_all(mut folder: OwnFolder, name: &OsStr, shared: &Shared) {
     loop {
         let mut slot = shared.lock();
         while slot.newest.is_none() && !slot.is_over {
@@ -100,50 +107,29 @@ fn write_all(folder: &OwnFolder, shared: &Shared) {
         let (newest, is_over) = (slot.newest.take(), slot.is_over);
         drop(slot);
         if is_over {
-            let _ = folder.remove(OsStr::new(NAME));
+            let _ = folder.remove(name);
             return;
         }
         if let Some(snapshot) = newest {
-            // A full disk costs the status and nothing else; the next change tries again.
-            let _ = replace(folder, &json::pretty_value(&snapshot.into_value()));
+            replace(&mut folder, name, &json::pretty_value(&snapshot.into_value()));
         }
     }
 }
 
-/// Puts a new file (0600) in the place of the old one, so that a reader finds a whole one at any time.
-fn replace(folder: &OwnFolder, text: &str) -> io::Result<()> {
-    let (mut file, temporary) = folder.create_random(temporary_name)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| folder.rename(&temporary, OsStr::new(NAME)));
-    if written.is_err() {
-        let _ = folder.remove(&temporary);
+/// Readers find a whole file at any time, and find it by its path: a folder that was removed or exchanged is opened
+/// again. A full disk costs the status and nothing else; the next change tries again.
+fn replace(folder: &mut OwnFolder, name: &OsStr, text: &str) {
+    if !folder.is_in_place().unwrap_or(false)
+        && let Ok(again) = OwnFolder::open_again(folder.path())
+    {
+        *folder = again;
     }
-    written
-}
-
-fn temporary_name(random: &str) -> OsString {
-    OsString::from(format!(".{NAME}.{random}.tmp"))
-}
-
-/// Whether a name in the folder is what a crashed session left of its status.
-pub fn is_temporary(name: &OsStr) -> bool {
-    let inner = name.to_str().and_then(|name| name.strip_prefix(".status.json.")?.strip_suffix(".tmp"));
-    inner.is_some_and(|random| random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    let _ = folder.replace(name, text.as_bytes(), false);
 }
 
 /// The text of the file beside a state file; none where no session has written one.
 pub fn read(state_file: &Path) -> io::Result<Option<String>> {
-    let path = state_file.parent().unwrap_or(Path::new("/")).join(NAME);
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut text = String::new();
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(Some(text))
+    read_text(&path_of(state_file), FILE_BYTES_MAX)
 }
 
 #[cfg(test)]

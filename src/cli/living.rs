@@ -6,7 +6,7 @@ use crate::adapters::status_file;
 use crate::failure::Failure;
 use devloop_core::value::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where a session of this config keeps its files.
 pub(super) struct Place {
@@ -20,15 +20,10 @@ pub(super) fn place(config: Option<&PathBuf>) -> Result<Place, Failure> {
 }
 
 impl Place {
-    /// The folder of the session's files.
-    pub(super) fn folder(&self) -> &Path {
-        self.state_file.parent().unwrap_or(Path::new("/"))
-    }
-
     /// What a living session says of itself; none when none lives.
     pub(super) fn status(&self) -> Result<Option<BTreeMap<String, Value>>, Failure> {
         let unreadable = |error: &dyn std::fmt::Display| {
-            let path = self.folder().join(status_file::NAME);
+            let path = status_file::path_of(&self.state_file);
             Failure::CannotBegin(format!("cannot read {}: {error}", path.display()))
         };
         let Some(text) = status_file::read(&self.state_file).map_err(|error| unreadable(&error))? else {

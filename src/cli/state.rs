@@ -3,6 +3,8 @@
 use super::living;
 use super::{print, watching};
 use crate::adapters::json;
+use crate::adapters::own_files::read_text;
+use crate::adapters::session_file::STATE_BYTES_MAX;
 use crate::failure::Failure;
 use crate::report::escape::one_line;
 use devloop_core::value::Value;
@@ -35,10 +37,8 @@ fn read(state_file: &Path) -> Result<BTreeMap<String, Value>, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
         Failure::CannotBegin(format!("cannot read the state file {}: {error}", state_file.display()))
     };
-    let text = match std::fs::read_to_string(state_file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(failed(&error)),
+    let Some(text) = read_text(state_file, STATE_BYTES_MAX).map_err(|error| failed(&error))? else {
+        return Ok(BTreeMap::new());
     };
     if text.trim_ascii().is_empty() {
         return Ok(BTreeMap::new());
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_key_is_looked_up_whole_and_then_as_a_path() {
-        let state = read_text(r#"{"a.b": 1, "a": {"b": 2, "c": {"d": "x"}}, "n": null}"#);
+        let state = parsed(r#"{"a.b": 1, "a": {"b": 2, "c": {"d": "x"}}, "n": null}"#);
         let shown = |key, is_json| shown(&state, Asked { key: Some(key), is_json, watches: false });
         assert_eq!(shown("a.b", false).as_deref(), Some("1\n"));
         assert_eq!(shown("a.c.d", false).as_deref(), Some("x\n"));
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(shown("a.x", false), None);
     }
 
-    fn read_text(text: &str) -> BTreeMap<String, Value> {
+    fn parsed(text: &str) -> BTreeMap<String, Value> {
         json::object(text).unwrap().into_iter().map(|(key, value)| (key.as_str().to_owned(), value)).collect()
     }
 }

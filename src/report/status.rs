@@ -1,4 +1,4 @@
-//! What `devloop status` shows of a `status.json`.
+//! What `devloop status` shows of what a session says.
 
 use super::columns;
 use super::escape::one_line;

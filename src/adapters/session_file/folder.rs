@@ -5,11 +5,9 @@ use super::json;
 use super::lock::{Lock, NoLock};
 use super::trust::{OthersCanWrite, find_others};
 use crate::adapters::own_files::OwnFolder;
-use crate::adapters::status_file;
 use devloop_core::effect::Values;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The longest state file that is read, in bytes.
@@ -36,9 +34,7 @@ impl StateFolder {
         let folder =
             OwnFolder::open_or_create(path).map_err(|source| StateError::Folder { path: path.to_owned(), source })?;
         let lock = take_lock(&folder, state_file, name)?;
-        folder
-            .remove_all(|found| is_temporary(name, found) || status_file::is_temporary(found))
-            .map_err(|source| StateError::Folder { path: path.to_owned(), source })?;
+        folder.remove_temporaries(name).map_err(|source| StateError::Folder { path: path.to_owned(), source })?;
         let warning = find_others(path);
         Ok(Self { state_file: state_file.to_owned(), name: name.to_owned(), folder, lock, warning })
     }
@@ -85,19 +81,9 @@ impl StateFolder {
     /// untouched (unless all that failed was making the rename survive a loss of power).
     pub(super) fn replace(&mut self, text: &[u8], durable: bool) -> Result<(), StateError> {
         self.find_folder()?;
-        self.try_replace(text, durable).map_err(|source| StateError::Write { path: self.state_file.clone(), source })
-    }
-
-    fn try_replace(&self, text: &[u8], durable: bool) -> io::Result<()> {
-        let (mut file, temporary) = self.folder.create_random(|random| temporary_name(&self.name, random))?;
-        let written = file
-            .write_all(text)
-            .and_then(|()| if durable { self.folder.sync_file(&file) } else { Ok(()) })
-            .and_then(|()| self.folder.rename(&temporary, &self.name));
-        if written.is_err() {
-            let _ = self.folder.remove(&temporary);
-        }
-        written.and_then(|()| if durable { self.folder.sync() } else { Ok(()) })
+        self.folder
+            .replace(&self.name, text, durable)
+            .map_err(|source| StateError::Write { path: self.state_file.clone(), source })
     }
 
     /// Clients read by path: a folder that was removed, moved away or exchanged is found or made again, and so is the
@@ -134,24 +120,4 @@ fn take_lock(folder: &OwnFolder, state_file: &Path, name: &OsStr) -> Result<Lock
         NoLock::Held(pid) => StateError::Held { path: state_file.to_owned(), pid },
         NoLock::Refused(source) => StateError::Lock { path: folder.path().join(&lock_name), source },
     })
-}
-
-/// `.NAME.RANDOM.tmp`: with the name in it, so that sessions that share a folder leave each other's files alone.
-fn temporary_name(name: &OsStr, random: &str) -> OsString {
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(".");
-    temporary.push(random);
-    temporary.push(".tmp");
-    temporary
-}
-
-fn is_temporary(name: &OsStr, found: &OsStr) -> bool {
-    let random = found
-        .as_bytes()
-        .strip_prefix(b".")
-        .and_then(|rest| rest.strip_prefix(name.as_bytes()))
-        .and_then(|rest| rest.strip_prefix(b"."))
-        .and_then(|rest| rest.strip_suffix(b".tmp"));
-    random.is_some_and(|random| random.len() == 16 && random.iter().all(u8::is_ascii_hexdigit))
 }

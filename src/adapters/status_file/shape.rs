@@ -1,4 +1,4 @@
-//! The shape of `status.json`, version 1. Fields may be added; a change of what is there gets a new version.
+//! The shape of the file, version 1. Fields may be added; a change of what is there gets a new version.
 
 use super::chronicle::{Chronicle, LastRun, ProcessPast, WorkflowPast};
 use crate::report::time_stamp_of;

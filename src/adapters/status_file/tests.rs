@@ -85,7 +85,7 @@ fn the_file_is_whole_private_and_gone_with_its_session() {
         std::thread::sleep(Duration::from_millis(1));
     };
     assert!(json::object(&text).is_ok(), "{text}");
-    let mode = std::fs::metadata(folder.path().join("own").join(NAME)).unwrap().permissions().mode();
+    let mode = std::fs::metadata(folder.path().join("own/state.json.status")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     drop(file);
     assert_eq!(read(&state_file).unwrap(), None);

@@ -22,10 +22,14 @@ impl OwnFiles {
         let folder = state_file.parent().unwrap_or(Path::new("/"));
         let name = state_file.file_name().unwrap_or(OsStr::new("state.json")).to_string_lossy();
         Self {
-            files: vec![state_file.to_owned(), folder.join(format!("{name}.lock")), folder.join("status.json")],
+            files: vec![
+                state_file.to_owned(),
+                folder.join(format!("{name}.lock")),
+                folder.join(format!("{name}.status")),
+            ],
             folders: vec![folder.join("logs"), folder.join("artifacts"), folder.join("changed")],
             // The state file's temporary files begin with its hidden name.
-            prefixes: vec![folder.join(format!(".{name}.")), folder.join("events.jsonl"), folder.join(".status.json.")],
+            prefixes: vec![folder.join(format!(".{name}.")), folder.join("events.jsonl")],
         }
     }
 
