@@ -118,6 +118,7 @@ impl Session {
 }
 
 impl Drop for Session {
+    #[expect(clippy::print_stderr, reason = "the harness shows it with the failure, and only then")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
