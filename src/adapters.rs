@@ -14,6 +14,7 @@ pub mod interrupts;
 pub mod json;
 pub mod launch;
 pub mod leftovers;
+pub mod log_index;
 pub mod output;
 pub mod own_files;
 pub mod plan_file;

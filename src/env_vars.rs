@@ -77,5 +77,7 @@ pub const NO_COLOR: &str = "NO_COLOR";
 pub const CLICOLOR: &str = "CLICOLOR";
 /// Read once at start: neither empty nor `0`: colours also where no terminal is.
 pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
+/// Read where local times are shown or meant: the user's time zone (tzset(3)).
+pub const TZ: &str = "TZ";
 /// Read at start: set by the script of `devloop completions`, to the name of the shell that asks for completions.
 pub const COMPLETE: &str = "DEVLOOP_COMPLETE";

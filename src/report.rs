@@ -13,6 +13,7 @@ pub mod filter;
 pub mod forecast;
 pub mod graph;
 pub mod human;
+pub mod local;
 pub mod outline;
 pub mod page;
 pub mod status;
@@ -25,7 +26,7 @@ use devloop_core::plan::words::Words;
 use devloop_core::plan::workflow::MessageStyle;
 use filter::Filter;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Takes finished lines without waiting: each ends with a line feed.
 pub trait LineSink: Send + Sync {
@@ -134,17 +135,75 @@ pub fn moment_of(stamp: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(stamp).ok()
 }
 
-/// An engine line: `[devloop PART] LEVEL TIME message` (fixed in shape; scripts read it).
-fn line(part: &str, level: Level, time: &str, message: &str, colors: bool) -> String {
-    let (name, color) = match level {
+/// The span of time that a text such as `10m` or `2h 30m` names.
+pub fn span_of(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok()
+}
+
+/// An engine line, taken apart.
+struct Parts<'a> {
+    part: &'a str,
+    level: Level,
+    time: &'a str,
+    message: &'a str,
+}
+
+fn parts(line: &str) -> Option<Parts<'_>> {
+    let (part, rest) = line.strip_prefix("[devloop ")?.split_once("] ")?;
+    let mut words = rest.splitn(3, ' ');
+    let (level, time, message) = (words.next()?, words.next()?, words.next()?);
+    let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug];
+    let level = levels.into_iter().find(|of| name_of(*of).0 == level)?;
+    moment_of(time)?;
+    Some(Parts { part, level, time, message })
+}
+
+/// When devloop said a line of its own; none for any other line.
+pub fn said_at(line: &str) -> Option<SystemTime> {
+    moment_of(parts(line)?.time)
+}
+
+/// An engine line of a session log with the colours that it had; none for any other line.
+pub fn painted(recorded: &str) -> Option<String> {
+    parts(recorded).map(|it| line(it.part, it.level, it.time, it.message, true))
+}
+
+/// How a line names a level, and in which colour.
+fn name_of(level: Level) -> (&'static str, &'static str) {
+    match level {
         Level::Error => ("ERROR", "31"),
         Level::Warn => ("WARN", "33"),
         Level::Info => ("INFO", "32"),
         Level::Debug => ("DEBUG", "34"),
-    };
+    }
+}
+
+/// An engine line: `[devloop PART] LEVEL TIME message` (fixed in shape; scripts read it).
+fn line(part: &str, level: Level, time: &str, message: &str, colors: bool) -> String {
+    let (name, color) = name_of(level);
     if colors {
         format!("\x1b[2m[devloop {part}]\x1b[0m \x1b[{color}m{name}\x1b[0m \x1b[2m{time}\x1b[0m {message}\n")
     } else {
         format!("[devloop {part}] {name} {time} {message}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_line_gets_the_colours_that_it_had() {
+        let time = "2026-11-22T15:26:45.454Z";
+        for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
+            let lines = [false, true].map(|colors| line("engine", level, time, "it  said", colors));
+            assert_eq!(painted(lines[0].trim_end()).as_ref(), Some(&lines[1]));
+            assert_eq!(said_at(lines[0].trim_end()), moment_of(time));
+        }
+        for other in
+            ["[devloop] x", "[devloop a] LOUD 2026-11-22T15:26:45.454Z x", "[devloop a] INFO now x", "│ x │", ""]
+        {
+            assert_eq!((painted(other), said_at(other)), (None, None), "{other}");
+        }
     }
 }

@@ -72,7 +72,7 @@ async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Resul
     let interrupts = Interrupts::install(guardian::is_ignored)
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
-    let log = session_log::create(plan.state_file.parent().unwrap_or(&plan.root));
+    let mut log = session_log::create(&plan.state_file);
     let opened = folder.and_then(|folder| folder.load().map(|values| (folder, values)));
     let opened = match opened {
         Ok(opened) => opened,
@@ -83,7 +83,7 @@ async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Resul
     };
     let secrets = Arc::new(Secrets::default());
     let (output, end) =
-        open_output(log.as_ref().ok(), &secrets).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
+        open_output(log.as_mut().ok(), &secrets).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
     let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
     environment.remove_stale_files();
     let reporter = Arc::new(reporter(&plan, &output, &environment));
@@ -175,13 +175,15 @@ fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) 
     result
 }
 
-fn open_output(log: Option<&SessionLog>, secrets: &Arc<Secrets>) -> Result<(Output, OutputEnd), Failure> {
-    let options = || -> std::io::Result<SinkOptions> {
+fn open_output(log: Option<&mut SessionLog>, secrets: &Arc<Secrets>) -> Result<(Output, OutputEnd), Failure> {
+    let (log, log_index) = log.map_or((None, None), |log| (Some(&log.file), log.index.take()));
+    let options = move || -> std::io::Result<SinkOptions> {
         Ok(SinkOptions {
             stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
             stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
-            log: log.map(|log| log.file.try_clone()).transpose()?,
+            log: log.map(std::fs::File::try_clone).transpose()?,
             log_bytes_max: session_log::LOG_BYTES_MAX,
+            log_index,
             stdout_colours: stdout_colors(),
             stderr_colours: stderr_colors(),
             warning: Box::new(|message| report::warning("output", message).into_bytes()),

@@ -1,15 +1,17 @@
 //! The label in front of each line of a child, and its colour.
 
+use super::super::log_index::LabelLook;
 use super::filter::{self, Look};
 
 /// Green, yellow, blue, magenta, cyan and their bright forms; red is left to errors, white and black to terminals.
-const COLOURS: [&str; 10] = ["32", "33", "34", "35", "36", "92", "93", "94", "95", "96"];
+const COLOURS: [u8; 10] = [32, 33, 34, 35, 36, 92, 93, 94, 95, 96];
 
 /// `[EXE NAME] `, plain and painted.
 #[derive(Debug, Clone)]
 pub(super) struct Label {
     plain: Vec<u8>,
     painted: Vec<u8>,
+    colour: u8,
 }
 
 impl Label {
@@ -25,9 +27,26 @@ impl Label {
         }
         shown.push(b']');
         let colour = COLOURS[usize::from(hash(words.as_bytes())) % COLOURS.len()];
-        let painted = [b"\x1b[", colour.as_bytes(), b"m", &shown, b"\x1b[0m "].concat();
-        shown.push(b' ');
-        Self { plain: shown, painted }
+        Self::painted(shown, colour)
+    }
+
+    /// A label that was made before, with its brackets.
+    pub(super) fn painted(mut label: Vec<u8>, colour: u8) -> Self {
+        let painted = [format!("\x1b[{colour}m").as_bytes(), &label, b"\x1b[0m "].concat();
+        label.push(b' ');
+        Self { plain: label, painted, colour }
+    }
+
+    /// Whether a label may have that colour.
+    pub(super) fn is_colour(colour: u8) -> bool {
+        COLOURS.contains(&colour)
+    }
+
+    /// How it looks, for those who read the log later. Its last word is the name.
+    pub(super) fn look(&self, is_dim: bool) -> LabelLook {
+        let label = String::from_utf8_lossy(self.plain.trim_ascii_end()).into_owned();
+        let name = label.trim_end_matches(']').rsplit(' ').next().unwrap_or_default().to_owned();
+        LabelLook { label, name, colour: self.colour, is_dim }
     }
 
     /// The label with the space behind it.
@@ -52,8 +71,8 @@ mod tests {
         let painted = String::from_utf8(Label::new("node web").bytes(true).to_vec()).unwrap();
         assert_eq!(painted, String::from_utf8(Label::new("node web").bytes(true).to_vec()).unwrap());
         let code = painted.strip_prefix("\x1b[").unwrap().split('m').next().unwrap();
-        assert!(COLOURS.contains(&code), "{painted:?}");
-        assert!(COLOURS.iter().all(|code| !["30", "37", "39", "90", "97"].contains(code)));
+        assert!(COLOURS.contains(&code.parse().unwrap()), "{painted:?}");
+        assert!(COLOURS.iter().all(|code| ![30, 37, 39, 90, 97].contains(code)));
         assert!(painted.ends_with("[node web]\x1b[0m "), "{painted:?}");
     }
 

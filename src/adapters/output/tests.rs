@@ -53,6 +53,7 @@ impl Stage {
             stderr: wish.stderr.unwrap_or_else(|| file("err").into()),
             log: Some(wish.log.unwrap_or_else(|| file("log"))),
             log_bytes_max: wish.log_bytes_max,
+            log_index: None,
             stdout_colours: wish.colours,
             stderr_colours: wish.colours,
             warning: Box::new(|words| format!("[devloop output] WARN {words}\n").into_bytes()),
