@@ -147,13 +147,13 @@ fn what_came_since_a_moment_is_found_also_of_children_that_say_no_time() {
     project.file("go", "");
     running.wait_for_stdout("late");
     assert!(running.stop().success());
-    let index = fs::read_to_string(&only(&project, "log-index")).unwrap();
+    let index = fs::read_to_string(only(&project, "log-index")).unwrap();
     let marks: Vec<(usize, u128)> = index
         .lines()
         .filter_map(|line| line.strip_prefix("at ")?.split_once(' '))
         .map(|(offset, at)| (offset.parse().unwrap(), at.parse().unwrap()))
         .collect();
-    let log = fs::read_to_string(&only(&project, "logs")).unwrap();
+    let log = fs::read_to_string(only(&project, "logs")).unwrap();
     let first_late = marks.iter().find(|(_, at)| *at + 100 > seconds).unwrap();
     assert!(!log[first_late.0..].contains("early") && log[first_late.0..].contains("late"), "{index}\n{log}");
     assert!(shown(&project, &["--since", "10m"]).contains("early"));
@@ -238,19 +238,11 @@ fn following_shows_what_comes_and_ends_with_the_session() {
     std::io::Read::read_to_string(&mut all_lines, &mut text).unwrap();
     let output = all.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", stderr(&output));
-    assert_eq!(text, fs::read_to_string(&only(&project, "logs")).unwrap());
+    assert_eq!(text, fs::read_to_string(only(&project, "logs")).unwrap());
     // Of one that is over there is no more to come.
-    assert_eq!(
-        shown(&project, &["-f"]),
-        text.lines()
-            .rev()
-            .take(10)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>()
-    );
+    let lines: Vec<&str> = text.lines().collect();
+    let end = lines[lines.len() - 10..].join("\n") + "\n";
+    assert_eq!(shown(&project, &["-f"]), end);
 }
 
 #[test]
@@ -294,7 +286,7 @@ fn what_a_log_holds_cannot_act_on_a_terminal_whoever_wrote_it() {
             .map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit() || c == 'm'))
             .collect::<String>();
         assert!(rest.chars().all(|c| c == '\n' || !c.is_control()), "{page:?}");
-        assert!(page.contains("x") && page.contains("^@"), "{page:?}");
+        assert!(page.contains('x') && page.contains("^@"), "{page:?}");
     }
 }
 

@@ -117,15 +117,8 @@ impl Said<'_> {
 mod tests {
     use super::*;
 
-    fn look(label: &str, name: &str, is_dim: bool) -> LabelLook {
-        LabelLook { is_dim, ..Label::new(label).look(false) }.clone_named(name)
-    }
-
-    impl LabelLook {
-        fn clone_named(self, name: &str) -> Self {
-            assert_eq!(self.name, name);
-            self
-        }
+    fn look(words: &str, is_dim: bool) -> LabelLook {
+        Label::new(words).look(is_dim)
     }
 
     fn shown(labels: &Labels, line: &[u8], colours: bool) -> String {
@@ -136,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_line_looks_as_it_did_on_its_stream() {
-        let labels = Labels::new(&[look("sh web", "web", false), look("cc] build", "build", true)]);
+        let labels = Labels::new(&[look("sh web", false), look("cc] build", true)]);
         assert_eq!(labels.names(), ["build", "web"]);
         let painted = |label: &str| String::from_utf8(Label::new(label).bytes(true).to_vec()).unwrap();
         let red = b"[sh web] a \x1b[31mred\x1b[0m \x1b[2Jword";

@@ -148,7 +148,7 @@ mod tests {
     fn text(lines: u32, end: &str) -> (Vec<Vec<u8>>, Vec<u8>) {
         let length = |number: u32| match number % 7 {
             0 => 0,
-            3 if number % 5 == 0 => BLOCK + 17,
+            3 if number.is_multiple_of(5) => BLOCK + 17,
             other => (number as usize * 7919 * other as usize) % 90_000,
         };
         let lines: Vec<Vec<u8>> =

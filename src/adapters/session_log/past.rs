@@ -6,7 +6,7 @@ use crate::adapters::own_files::OwnFolder;
 use crate::adapters::status_file;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,25 +49,21 @@ pub fn of_state_file(state_file: &Path) -> io::Result<Vec<PastLog>> {
     let mut names: Vec<_> =
         folder.names()?.into_iter().filter_map(|name| Some((age_of(name.to_str()?)?, name))).collect();
     names.sort();
-    let logs =
-        names.into_iter().filter_map(|((unix_ms, pid, _), name)| open((&folder, indexes.as_ref()), unix_ms, pid, name));
+    let logs = names
+        .into_iter()
+        .filter_map(|((unix_ms, pid, _), name)| open((&folder, indexes.as_ref()), unix_ms, pid, &name));
     Ok(logs.filter(|log| log.index.state_file.as_deref().is_none_or(|of| of == state_name)).collect())
 }
 
 /// A log that was removed in this very moment is none.
-fn open(
-    (folder, indexes): (&OwnFolder, Option<&OwnFolder>),
-    unix_ms: u128,
-    pid: u32,
-    name: OsString,
-) -> Option<PastLog> {
-    let file = folder.open_regular(&name).ok()??;
+fn open((folder, indexes): (&OwnFolder, Option<&OwnFolder>), unix_ms: u128, pid: u32, name: &OsStr) -> Option<PastLog> {
+    let file = folder.open_regular(name).ok()??;
     let found = file.metadata().ok()?;
     let text = name.to_str()?;
     let index = indexes.and_then(|folder| read_index(folder, text));
     Some(PastLog {
         id: text.strip_prefix("session-")?.strip_suffix(".log")?.to_owned(),
-        path: folder.path().join(&name),
+        path: folder.path().join(name),
         began: UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(unix_ms).ok()?))?,
         written: found.modified().ok()?,
         bytes: found.len(),
