@@ -68,6 +68,8 @@ fn measure(kind: &str, count: &str) -> io::Result<()> {
         log_bytes_max: u64::MAX,
         stdout_colours: kind == "coloured",
         stderr_colours: false,
+        label_width: 0,
+        stamp: None,
         warning: Box::new(|words| format!("{words}\n").into_bytes()),
         secrets: std::sync::Arc::default(),
     })?;

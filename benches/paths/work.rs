@@ -218,6 +218,8 @@ fn output(line: &[u8], colours: bool) -> io::Result<Round> {
             log_bytes_max: u64::MAX,
             stdout_colours: colours,
             stderr_colours: colours,
+            label_width: 0,
+            stamp: None,
             warning: Box::new(|words| words.as_bytes().to_vec()),
             secrets: Arc::default(),
         })?;

@@ -50,6 +50,9 @@ pub const CAPTURE_MAX: usize = 1024 * 1024;
 /// Makes a whole line of devloop's own, as it goes to stderr or the log, of a warning's words.
 pub type Warning = Box<dyn Fn(&str) -> Vec<u8> + Send>;
 
+/// What stands in front of each line of a child that is shown now, as its time.
+pub type Stamp = Box<dyn Fn() -> Vec<u8> + Send>;
+
 /// Where lines go, and how they look there.
 pub struct SinkOptions {
     /// Takes what children write to stdout. Its blocking mode is left as it is.
@@ -64,6 +67,10 @@ pub struct SinkOptions {
     pub stdout_colours: bool,
     /// Whether stderr shows colours.
     pub stderr_colours: bool,
+    /// How wide labels of children are where they are shown, in columns; narrower ones get blanks behind them.
+    pub label_width: usize,
+    /// What stands in front of each line of a child where it is shown; the same for all lines of one read.
+    pub stamp: Option<Stamp>,
     /// How this room's own warnings look.
     pub warning: Warning,
     /// What is shown and captured as `***`.

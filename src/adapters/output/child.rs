@@ -97,7 +97,7 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn new(id: StreamsId, streams: ChildStreams) -> Self {
+    pub(super) fn new(id: StreamsId, streams: ChildStreams, sinks: &Sinks) -> Self {
         let open = |pipe: OwnedFd| {
             // The read end is ours alone; where this fails, a read waits only for bytes that `poll` has promised.
             let _ = rustix::io::ioctl_fionbio(&pipe, true);
@@ -114,7 +114,7 @@ impl Child {
             id,
             streams: [open(streams.stdout), open(streams.stderr)],
             body: Body {
-                label: Label::new(&streams.label),
+                label: Label::new(&streams.label, sinks.label_width()),
                 inherit: streams.inherit,
                 dim: streams.style == BodyStyle::Dim,
                 raw: streams.raw,
@@ -245,10 +245,13 @@ impl Child {
         let Some(stream) = &mut self.streams[side as usize] else { return };
         let place = side.place();
         let logs = sinks.has(Place::Log);
-        let same = logs && self.body.inherit && !sinks.has_colours(place);
+        let stamp = if self.body.inherit { sinks.stamp() } else { Vec::new() };
+        let is_alike = stamp.is_empty() && self.body.label.logged() == self.body.label.shown(false);
+        let same = logs && self.body.inherit && is_alike && !sinks.has_colours(place);
         let mut batch = Batch {
             shown: self.body.inherit.then(|| sinks.buffer()),
             logged: logs.then(|| sinks.buffer()),
+            stamp,
             colours: sinks.has_colours(place),
             same,
             plain: matches!(next, Next::Bytes(bytes) if stream.is_plain_with(bytes)),
@@ -321,6 +324,8 @@ fn grow(_pipe: &OwnedFd) -> Size {
 struct Batch {
     shown: Option<Vec<u8>>,
     logged: Option<Vec<u8>>,
+    /// What stands in front of each line that is shown.
+    stamp: Vec<u8>,
     colours: bool,
     /// So far the stream gets what the log gets, and `shown` is empty: what is in `logged` is for both.
     same: bool,
@@ -340,17 +345,19 @@ impl Batch {
         }
         let mark = if line.broken { BREAK_MARK.as_bytes() } else { b"" };
         if let Some(out) = &mut self.logged {
-            put(out, &body.label, false, text);
+            put(out, body.label.logged(), text);
             out.extend_from_slice(mark);
             out.push(b'\n');
         }
         if let Some(out) = &mut self.shown
             && !self.same
         {
+            out.extend_from_slice(&self.stamp);
+            let label = body.label.shown(self.colours);
             if body.raw {
-                put(out, &body.label, self.colours, text);
+                put(out, label, text);
             } else {
-                out.extend_from_slice(body.label.bytes(self.colours));
+                out.extend_from_slice(label);
                 filter::show(text, Look { colours: self.colours, dim: body.dim }, out);
             }
             out.extend_from_slice(mark);
@@ -360,8 +367,7 @@ impl Batch {
 }
 
 /// Appends a line as it is. One look at the room for all of it: this is where all bytes pass.
-fn put(out: &mut Vec<u8>, label: &Label, colours: bool, text: &[u8]) {
-    let label = label.bytes(colours);
+fn put(out: &mut Vec<u8>, label: &[u8], text: &[u8]) {
     out.reserve(label.len() + text.len() + BREAK_MARK.len() + 1);
     out.extend_from_slice(label);
     out.extend_from_slice(text);

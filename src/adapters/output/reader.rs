@@ -73,7 +73,7 @@ impl Reader {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Attach(id, streams) => self.children.push(Child::new(id, *streams)),
+            Command::Attach(id, streams) => self.children.push(Child::new(id, *streams, &self.sinks)),
             Command::Drain(id, done) => {
                 if let Some(child) = self.children.iter_mut().find(|child| child.id == id) {
                     child.read_all(&mut self.buffer, &mut self.sinks);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::inbox::Inbox;
 use super::secrets::Secrets;
 use super::writer::{self, Batch, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
-use super::{OwnLine, SinkOptions, Warning};
+use super::{OwnLine, SinkOptions, Stamp, Warning};
 
 /// Batches from this length on are not copied for the log but shared with it; below it, joining small pieces is cheaper.
 const SHARED_MIN: usize = 16 * 1024;
@@ -42,6 +42,8 @@ pub(super) struct Sinks {
     log_last: Vec<u8>,
     stdout_colours: bool,
     stderr_colours: bool,
+    label_width: usize,
+    stamp: Option<Stamp>,
     warning: Warning,
     secrets: Arc<Secrets>,
     /// Empty buffers, so that a batch costs no allocation.
@@ -80,6 +82,8 @@ impl Sinks {
             log_last,
             stdout_colours: options.stdout_colours,
             stderr_colours: options.stderr_colours,
+            label_width: options.label_width,
+            stamp: options.stamp,
             warning: options.warning,
             secrets: options.secrets,
             spares: Vec::new(),
@@ -98,6 +102,16 @@ impl Sinks {
             Place::Stderr => self.stderr_colours,
             Place::Log => false,
         }
+    }
+
+    /// How wide labels of children are where they are shown, in columns.
+    pub(super) fn label_width(&self) -> usize {
+        self.label_width
+    }
+
+    /// What stands in front of lines that are shown now; empty when nothing does.
+    pub(super) fn stamp(&self) -> Vec<u8> {
+        self.stamp.as_ref().map_or_else(Vec::new, |stamp| stamp())
     }
 
     /// Whether lines to that place are of any use.
