@@ -7,6 +7,7 @@ pub mod audit;
 pub mod boxed;
 pub mod columns;
 pub mod diagnostics;
+pub mod digest;
 pub mod escape;
 pub mod failures;
 pub mod filter;
@@ -25,6 +26,7 @@ use devloop_core::notice::{Level, Notice};
 use devloop_core::plan::Plan;
 use devloop_core::plan::words::Words;
 use devloop_core::plan::workflow::MessageStyle;
+use digest::Digest;
 use filter::Filter;
 use first_screen::Beginning;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -85,7 +87,7 @@ impl Reporter {
 
     /// Tells what the engine noticed.
     pub fn notice(&self, notice: &Notice) {
-        if !notice.is_for_user() && !self.filter.lets_through(notice.part(), notice.level()) {
+        if !self.tells(notice) {
             return;
         }
         if let Notice::Message { text, style: MessageStyle::Boxed, .. } = notice {
@@ -96,6 +98,20 @@ impl Reporter {
         let plan = Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner));
         let is_shown = !self.is_quiet || is_important(notice.level()) || notice.is_for_user();
         self.write(notice.part(), notice.level(), &words::of(notice, &plan, &*self.resolve), is_shown);
+    }
+
+    /// Whether a notice is shown at all.
+    pub fn tells(&self, notice: &Notice) -> bool {
+        notice.is_for_user() || self.filter.lets_through(notice.part(), notice.level())
+    }
+
+    /// A digest as stderr shows it.
+    pub fn digest(&self, digest: &Digest, lines: &[String]) -> String {
+        digest.page(lines, self.width(), self.colors)
+    }
+
+    fn width(&self) -> usize {
+        self.columns.unwrap_or(WIDTH).min(WIDTH_MAX)
     }
 
     /// From now on notices are about this plan.
@@ -144,8 +160,7 @@ impl Reporter {
             }
             return;
         }
-        let width = self.columns.unwrap_or(WIDTH).min(WIDTH_MAX);
-        let page = first_screen::page(env!("CARGO_PKG_VERSION"), &rows, width, self.colors);
+        let page = first_screen::page(env!("CARGO_PKG_VERSION"), &rows, self.width(), self.colors);
         let time = time_stamp();
         let recorded =
             rows.iter().map(|(label, text)| line(PART, Level::Info, &time, &format!("{label}: {text}"), false));

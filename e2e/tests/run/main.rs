@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod colours;
+mod digests;
 mod only;
 mod options;
 mod screens;

@@ -12,6 +12,9 @@ use super::lines::{BREAK_MARK, Line, Lines};
 use super::rules::Search;
 use super::secrets::Secrets;
 use super::sinks::{Place, Sinks};
+use super::tail::Tail;
+use devloop_core::notice::Who;
+
 use super::{BodyStyle, CAPTURE_MAX, ChildStreams, Drained, Heard, SILENCE, StreamsId};
 
 /// How long words about one child are gathered after one was told.
@@ -91,6 +94,8 @@ pub(super) struct Child {
     search: Search,
     captured: Option<Vec<u8>>,
     overflowed: bool,
+    /// Its last lines, and whose they are.
+    tail: Option<(Who, Tail)>,
     heard: Box<dyn Fn(Heard) + Send>,
     told_at: Option<Instant>,
     drained: bool,
@@ -110,15 +115,12 @@ impl Child {
                 size: Size::AsMade,
             })
         };
+        let label = Label::new(&streams.label, sinks.label_width());
         Self {
             id,
             streams: [open(streams.stdout), open(streams.stderr)],
-            body: Body {
-                label: Label::new(&streams.label, sinks.label_width()),
-                inherit: streams.inherit,
-                dim: streams.style == BodyStyle::Dim,
-                raw: streams.raw,
-            },
+            tail: streams.who.map(|who| (who, Tail::new(label.clone()))),
+            body: Body { label, inherit: streams.inherit, dim: streams.style == BodyStyle::Dim, raw: streams.raw },
             search: Search::new(streams.rules, streams.patterns),
             captured: streams.capture.then(Vec::new),
             overflowed: false,
@@ -131,6 +133,16 @@ impl Child {
     /// The command is dead and was answered for; descendants may still write.
     pub(super) fn is_drained(&self) -> bool {
         self.drained
+    }
+
+    /// Its last lines, if it is the one.
+    pub(super) fn tail_of(&self, who: &Who) -> Option<&Tail> {
+        self.tail.as_ref().filter(|(own, _)| own == who).map(|(_, tail)| tail)
+    }
+
+    /// What is left of it.
+    pub(super) fn into_tail(self) -> Option<(Who, Tail)> {
+        self.tail
     }
 
     /// Nothing more can come of it.
@@ -250,7 +262,8 @@ impl Child {
         let same = logs && self.body.inherit && is_alike && !sinks.has_colours(place);
         let mut batch = Batch {
             shown: self.body.inherit.then(|| sinks.buffer()),
-            logged: logs.then(|| sinks.buffer()),
+            // Without a log what nobody sees is made all the same, for its tail.
+            logged: (logs || !self.body.inherit).then(|| sinks.buffer()),
             stamp,
             colours: sinks.has_colours(place),
             same,
@@ -270,15 +283,17 @@ impl Child {
                 stream.show_at = None;
             }
         }
+        let mut tail = self.tail.as_mut().map(|(_, tail)| tail);
         match batch {
             Batch { same: true, logged: Some(both), shown: Some(unused), .. } => {
                 sinks.keep(unused);
-                sinks.hand_over_both(place, both);
+                sinks.hand_over_both(place, both, tail);
             }
             Batch { shown, logged, .. } => {
-                for (place, batch) in [(place, shown), (Place::Log, logged)] {
+                for (place, batch) in [(Place::Log, logged), (place, shown)] {
                     if let Some(batch) = batch {
-                        sinks.hand_over(place, batch);
+                        // The first of them that there is.
+                        sinks.hand_over(place, batch, tail.take());
                     }
                 }
             }

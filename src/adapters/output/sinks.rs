@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::inbox::Inbox;
 use super::secrets::Secrets;
+use super::tail::Tail;
 use super::writer::{self, Batch, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
 use super::{OwnLine, SinkOptions, Stamp, Warning};
 
@@ -95,6 +96,11 @@ impl Sinks {
         self.files.iter().map(|sink| Arc::clone(&sink.queue)).collect()
     }
 
+    /// Whether stderr shows colours.
+    pub(super) fn stderr_has_colours(&self) -> bool {
+        self.stderr_colours
+    }
+
     /// Whether child lines to that place show colours.
     pub(super) fn has_colours(&self, place: Place) -> bool {
         match place {
@@ -136,14 +142,20 @@ impl Sinks {
 
     /// Hands finished lines of a child over. All of a child's bytes pass here or in `hand_over_both`, last before they
     /// are written: the place to mask what must not be seen.
-    pub(super) fn hand_over(&mut self, place: Place, mut batch: Vec<u8>) {
+    pub(super) fn hand_over(&mut self, place: Place, mut batch: Vec<u8>, tail: Option<&mut Tail>) {
         self.secrets.mask(&mut batch);
+        if let Some(tail) = tail {
+            tail.take(&batch);
+        }
         self.push(place, batch, Whose::Child);
     }
 
     /// Hands over lines that look alike in their stream and in the log.
-    pub(super) fn hand_over_both(&mut self, place: Place, mut batch: Vec<u8>) {
+    pub(super) fn hand_over_both(&mut self, place: Place, mut batch: Vec<u8>, tail: Option<&mut Tail>) {
         self.secrets.mask(&mut batch);
+        if let Some(tail) = tail {
+            tail.take(&batch);
+        }
         let left = self.log_left.checked_sub(batch.len() as u64);
         if let Some(left) = left.filter(|_| batch.len() >= SHARED_MIN && self.log.is_some()) {
             self.log_left = left;

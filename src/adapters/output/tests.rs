@@ -89,6 +89,7 @@ impl Stage {
         let (told, heard) = mpsc::channel();
         let mut streams = ChildStreams {
             label: label.to_owned(),
+            who: label.split(' ').next_back().map(|name| Who::Hook(name.into())),
             stdout: out.into(),
             stderr: err.into(),
             inherit: true,
