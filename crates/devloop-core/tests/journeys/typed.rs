@@ -27,7 +27,9 @@ fn plan() -> Planned {
 fn a_typed_restart_starts_a_new_life_also_of_what_does_not_run() {
     let mut story =
         Story::begins(plan(), Script::default()).at(100, again("server")).at(200, again("idle")).at(300, again("gone"));
-    check(&story.until(1000), &expect![[r#"
+    check(
+        &story.until(1000),
+        &expect![[r#"
         +0ms SessionBegan → watch
         +1ms WatchingBegan
         +1ms saved v1 → start server#1
@@ -39,7 +41,8 @@ fn a_typed_restart_starts_a_new_life_also_of_what_does_not_run() {
         +200ms typed: restart idle → start idle#1
         +202ms idle#1 started → 'ProcessStarted { process: idle, pid: 7 }'
         +300ms typed: restart gone → 'TypedInVain(Restart(gone))'
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -49,7 +52,9 @@ fn a_typed_workflow_runs_once_and_once_more_when_it_is_typed_while_it_runs() {
         .at(105, run("w"))
         .at(106, run("w"))
         .at(300, run("nothing"));
-    check(&story.until(1000), &expect![[r#"
+    check(
+        &story.until(1000),
+        &expect![[r#"
         +0ms SessionBegan → watch
         +1ms WatchingBegan
         +1ms saved v1 → start server#1
@@ -61,7 +66,8 @@ fn a_typed_workflow_runs_once_and_once_more_when_it_is_typed_while_it_runs() {
         +111ms hook t1 ended with exit status 0, Nothing → "w: built", 'w finished', 'w began', hook build t2 for w
         +121ms hook t2 ended with exit status 0, Nothing → "w: built", 'w finished'
         +300ms typed: run nothing → 'TypedInVain(Run(nothing))'
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -72,7 +78,9 @@ fn what_is_typed_before_anything_is_watched_waits_for_that_and_at_the_end_it_is_
         .at(100, Fact::InterruptRequested(Interrupt::Typed))
         .at(101, again("server"))
         .at(101, run("w"));
-    check(&story.until(1000), &expect![[r#"
+    check(
+        &story.until(1000),
+        &expect![[r#"
         +0ms SessionBegan → watch
         +0ms typed: run w
         +0ms typed: restart idle
@@ -89,7 +97,8 @@ fn what_is_typed_before_anything_is_watched_waits_for_that_and_at_the_end_it_is_
         +105ms server#1 exited with signal 15 (SIGTERM)
         +106ms idle#1 gone → 'ProcessStopped { process: idle }'
         +106ms server#1 gone → 'ProcessStopped { process: server }', end as asked
-    "#]]);
+    "#]],
+    );
     assert!(story.has_ended());
 }
 
@@ -101,7 +110,9 @@ fn a_run_that_waits_for_a_process_waits_on_when_that_is_restarted_by_hand() {
         .watch("w", "src/");
     let script = Script { ready_after: [("server", 50)].into(), ..Script::default() };
     let mut story = Story::begins(plan, script).saves(500, "src/a").at(520, again("server"));
-    check(&story.until(2000), &expect![[r#"
+    check(
+        &story.until(2000),
+        &expect![[r#"
         +0ms SessionBegan → watch
         +1ms WatchingBegan
         +1ms saved v1 → start server#1
@@ -117,5 +128,6 @@ fn a_run_that_waits_for_a_process_waits_on_when_that_is_restarted_by_hand() {
         +526ms server#2 gone → 'ProcessStopped { process: server }', start server#3
         +528ms server#3 started → 'ProcessStarted { process: server, pid: 7 }'
         +576.500ms probe t73 says Well → 'ProcessReady { process: server }', "w: ready", 'w finished'
-    "#]]);
+    "#]],
+    );
 }
