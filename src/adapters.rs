@@ -16,6 +16,7 @@ pub mod json;
 pub mod keyboard;
 pub mod launch;
 pub mod leftovers;
+pub mod log_index;
 pub mod output;
 pub mod own_files;
 pub mod plan_file;
@@ -187,8 +188,9 @@ impl Adapters {
 
     /// Arms the watches; a system that gives none is told, and the session goes on without changes.
     fn watch(&mut self) {
-        let facts = self.facts.clone();
-        if let Err(error) = self.arm(move || facts.send(Fact::WatchingBegan)) {
+        // In the lane of the changes: none of them may be heard before it.
+        let changes = self.changes.clone();
+        if let Err(error) = self.arm(move || changes.send_from_thread(Fact::WatchingBegan)) {
             self.reporter.line("watcher", Level::Error, &format!("no file can be watched: {error}"));
             self.facts.send(Fact::WatchingBegan);
         }
