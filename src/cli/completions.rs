@@ -40,6 +40,11 @@ pub(super) fn events() -> Vec<CompletionCandidate> {
     names(|plan| plan.events.keys().map(ToString::to_string).collect())
 }
 
+/// The processes of the config.
+pub(super) fn processes() -> Vec<CompletionCandidate> {
+    names(|plan| plan.processes.keys().map(ToString::to_string).collect())
+}
+
 /// Whose lines a log holds.
 pub(super) fn speakers() -> Vec<CompletionCandidate> {
     names(logs::names_of)

@@ -25,6 +25,13 @@ impl Zone {
         })
     }
 
+    /// The time of day to the millisecond: `14:30:05.123`.
+    pub fn clock(&self, time: SystemTime) -> String {
+        let millis = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
+        let at = self.local(time);
+        at.map_or_else(String::new, |at| format!("{:02}:{:02}:{:02}.{millis:03}", at.hour(), at.minute(), at.second()))
+    }
+
     fn local(&self, time: SystemTime) -> Option<DateTime> {
         let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
         DateTime::from_timespec(i64::try_from(seconds).ok()?, 0, self.0.as_ref()).ok()
@@ -175,5 +182,7 @@ mod tests {
         assert_eq!(stamp(BERLIN), "2026-11-22 20:30:05");
         assert_eq!(stamp("UTC0"), "2026-11-22 19:30:05");
         assert_eq!(stamp("no/such zone"), "2026-11-22 19:30:05");
+        let clock = Zone::of_user(Some(BERLIN)).clock(moment_of("2026-11-22T19:30:05.009Z").unwrap());
+        assert_eq!(clock, "20:30:05.009");
     }
 }

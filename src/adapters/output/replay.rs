@@ -48,12 +48,12 @@ impl Labels {
         };
         let known = |look: &LabelLook| Known {
             name: look.name.clone(),
-            label: Label::painted(look.label.clone().into_bytes(), look.colour),
+            label: Label::painted(look.label.clone().into_bytes(), look.colour, 0),
             is_dim: look.is_dim,
         };
         // What was told last holds.
         let mut known: Vec<Known> = looks.iter().rev().filter(is_label).map(known).collect();
-        known.sort_by_key(|known| std::cmp::Reverse(known.label.bytes(false).len()));
+        known.sort_by_key(|known| std::cmp::Reverse(known.label.logged().len()));
         Self(known)
     }
 
@@ -67,14 +67,14 @@ impl Labels {
 
     /// Takes a line of the log apart. `is_own` tells lines of devloop's own that look as if they had a label.
     pub fn said<'a>(&'a self, line: &'a [u8], is_own: impl Fn(&[u8]) -> bool) -> Said<'a> {
-        if let Some(known) = self.0.iter().find(|known| line.starts_with(known.label.bytes(false))) {
-            let text = &line[known.label.bytes(false).len()..];
+        if let Some(known) = self.0.iter().find(|known| line.starts_with(known.label.logged())) {
+            let text = &line[known.label.logged().len()..];
             let label = Some(Cow::Borrowed(&known.label));
             return Said { who: Who::Child(&known.name), text, label, is_dim: known.is_dim };
         }
         match unknown_label(line).filter(|_| !is_own(line)) {
             Some((name, words, text)) => {
-                Said { who: Who::Child(name), text, label: Some(Cow::Owned(Label::new(words))), is_dim: false }
+                Said { who: Who::Child(name), text, label: Some(Cow::Owned(Label::new(words, 0))), is_dim: false }
             }
             None => Said { who: Who::Devloop, text: line, label: None, is_dim: false },
         }
@@ -106,7 +106,7 @@ impl Said<'_> {
     pub fn show(&self, colours: bool, out: &mut Vec<u8>) {
         let is_child = self.label.is_some();
         if let Some(label) = &self.label {
-            out.extend_from_slice(label.bytes(colours));
+            out.extend_from_slice(label.shown(colours));
         }
         filter::show(self.text, Look { colours: colours && is_child, dim: self.is_dim }, out);
         out.push(b'\n');
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     fn look(words: &str, is_dim: bool) -> LabelLook {
-        Label::new(words).look(is_dim)
+        Label::new(words, 0).look(is_dim)
     }
 
     fn shown(labels: &Labels, line: &[u8], colours: bool) -> String {
@@ -131,7 +131,7 @@ mod tests {
     fn a_line_looks_as_it_did_on_its_stream() {
         let labels = Labels::new(&[look("sh web", false), look("cc] build", true)]);
         assert_eq!(labels.names(), ["build", "web"]);
-        let painted = |label: &str| String::from_utf8(Label::new(label).bytes(true).to_vec()).unwrap();
+        let painted = |label: &str| String::from_utf8(Label::new(label, 0).shown(true).to_vec()).unwrap();
         let red = b"[sh web] a \x1b[31mred\x1b[0m \x1b[2Jword";
         assert_eq!(shown(&labels, red, true), format!("{}a \x1b[31mred\x1b[0m word\n", painted("sh web")));
         assert_eq!(shown(&labels, red, false), "[sh web] a red word\n");
