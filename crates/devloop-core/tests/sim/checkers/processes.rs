@@ -240,6 +240,8 @@ impl Processes {
         let Some((_, mark, name)) = announced(effect) else { return Ok(()) };
         let name = ProcessName::from(name);
         match mark {
+            // A run that began with an earlier plan: its step fails.
+            Mark::Up | Mark::Again | Mark::Unsure if !self.newest.processes.contains_key(&name) => {}
             Mark::Up | Mark::Again => {
                 for other in closure(&self.plan, &name) {
                     if self.wishes[&other] == Wish::Down {
