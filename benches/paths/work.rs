@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use devloop::adapters::log_index::IndexWriter;
 use devloop::adapters::output::{BodyStyle, ChildStreams, Output, SinkOptions};
 use devloop_config::Place;
 use devloop_core::effect::{Effect, Values};
@@ -217,7 +218,7 @@ fn output(line: &[u8], colours: bool) -> io::Result<Round> {
             stderr: nowhere()?.into(),
             log: Some(nowhere()?),
             log_bytes_max: u64::MAX,
-            log_index: None,
+            log_index: Some(IndexWriter::new(nowhere()?, "state.json")),
             stdout_colours: colours,
             stderr_colours: colours,
             label_width: 0,
