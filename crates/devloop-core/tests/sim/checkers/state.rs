@@ -66,11 +66,19 @@ impl State {
             self.changes.push(step.number);
         }
         let mut writers: BTreeSet<&WorkflowName> = BTreeSet::new();
+        let mut held: BTreeMap<&str, Value> = BTreeMap::new();
         let differs = |key: &str| step.before.values.get(key) != step.after.values.get(key);
         for effect in step.effects {
             match announced(effect) {
-                Some((workflow, Mark::Write, key)) if differs(key) => {
-                    writers.insert(workflow);
+                Some((workflow, Mark::Write, write)) => {
+                    // A value that the key held already is nothing new, whoever writes another one later in this step.
+                    let (key, value) = write.split_once(' ').unwrap_or((write, ""));
+                    let value = Value::from(value);
+                    let is_new = held.get(key).or(step.before.values.get(key)) != Some(&value);
+                    held.insert(key, value);
+                    if is_new && differs(key) {
+                        writers.insert(workflow);
+                    }
                 }
                 Some((workflow, Mark::Hook, hook)) => {
                     self.wanted_hooks.insert((workflow.clone(), HookName::from(hook)), step.number);
@@ -86,6 +94,7 @@ impl State {
             self.effect(step, effect)?;
             if let Effect::StartHook { errand, .. } = effect
                 && !self.is_failing
+                && step.file != Some(&step.after.values)
                 && writers.iter().any(|workflow| workflow.as_str() == &*errand.workflow)
             {
                 return Err(format!("a hook of {} starts in the step that wrote state", errand.workflow));
