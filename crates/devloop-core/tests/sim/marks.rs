@@ -28,7 +28,7 @@ pub(crate) enum Mark {
     Hook,
     /// `run_hook` is done.
     HookDone,
-    /// `write_state`.
+    /// `write_state`, as `key value`.
     Write,
     /// What an event's key holds, as `key value`.
     Saw,

@@ -272,7 +272,10 @@ fn draw_step(dice: &mut Dice, plan: &Plan, later: &[WorkflowName], steps: &mut V
                 let after = Mark::HookDone.step(hook.as_str());
                 steps.extend([Mark::Hook.step(hook.as_str()), step, after]);
             }
-            Step::WriteState { key, .. } => steps.extend([Mark::Write.step(key.as_str()), step]),
+            Step::WriteState { key, value } => {
+                let write = format!("{key} {}", value.source());
+                steps.extend([Mark::Write.step(&write), step]);
+            }
             _ => steps.push(step),
         }
     }

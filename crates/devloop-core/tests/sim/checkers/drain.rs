@@ -2,7 +2,7 @@
 //! long after it, and the session says truthfully how it ended.
 
 use super::Step;
-use devloop_core::effect::{Effect, Ending, Values};
+use devloop_core::effect::{Effect, Ending};
 use devloop_core::fact::{Fact, ProcessFact, StartFailure};
 use devloop_core::moment::Moment;
 use devloop_core::names::{ProcessName, StateVersion};
@@ -24,12 +24,10 @@ pub(crate) struct Drain {
     is_guardian_lost: bool,
     is_address_taken: bool,
     is_anything_stuck: bool,
-    /// The last values that a save was asked for, and their version.
-    asked: Option<(StateVersion, Arc<Values>)>,
+    /// The last version that a save was asked for.
+    asked: Option<StateVersion>,
     /// Whether that save worked.
     is_saved: bool,
-    /// What the file holds, since the first save that worked.
-    on_disk: Option<Arc<Values>>,
 }
 
 struct Asked {
@@ -55,7 +53,6 @@ impl Drain {
             is_anything_stuck: false,
             asked: None,
             is_saved: false,
-            on_disk: None,
         }
     }
 
@@ -63,11 +60,7 @@ impl Drain {
         match step.fact {
             Fact::InterruptRequested(_) => self.interrupts += 1,
             Fact::GuardianLost => self.is_guardian_lost = true,
-            Fact::StateSaved(version) => {
-                let saved = self.asked.as_ref().filter(|(asked, _)| asked == version);
-                self.is_saved |= saved.is_some();
-                self.on_disk = saved.map(|(_, values)| Arc::clone(values)).or(self.on_disk.take());
-            }
+            Fact::StateSaved(version) => self.is_saved |= self.asked == Some(*version),
             Fact::Process(name, _, ProcessFact::Gone) => {
                 self.lives.remove(name);
             }
@@ -94,7 +87,7 @@ impl Drain {
                 if index + 1 != step.effects.len() {
                     return Err("`EndSession` is not the last effect".to_owned());
                 }
-                self.ending(ending)?;
+                self.ending(step, ending)?;
             }
             self.effect(step, effect)?;
         }
@@ -158,8 +151,8 @@ impl Drain {
                     return Err(format!("{name} is killed before its grace is over"));
                 }
             }
-            Effect::SaveState { version, values, .. } => {
-                self.asked = Some((*version, Arc::clone(values)));
+            Effect::SaveState { version, .. } => {
+                self.asked = Some(*version);
                 self.is_saved = false;
             }
             _ => {}
@@ -193,13 +186,10 @@ impl Drain {
         Ok(())
     }
 
-    fn ending(&self, ending: &Ending) -> Result<(), String> {
-        let is_in_file = match (&self.asked, &self.on_disk) {
-            (Some((_, asked)), Some(on_disk)) => Some(asked == on_disk),
-            _ => None,
-        };
+    fn ending(&self, step: &Step<'_>, ending: &Ending) -> Result<(), String> {
+        let is_in_file = step.file == Some(&step.after.values);
         let is_true = match ending {
-            Ending::AsAsked => self.interrupts > 0 && !self.is_guardian_lost && is_in_file != Some(false),
+            Ending::AsAsked => self.interrupts > 0 && !self.is_guardian_lost && is_in_file,
             // Also when the file happens to hold the same values: that it lasts was not confirmed.
             Ending::Unsaved => self.interrupts > 0 && !self.is_guardian_lost && !self.is_saved,
             Ending::Failed => self.is_guardian_lost || self.is_address_taken,

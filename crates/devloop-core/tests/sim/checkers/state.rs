@@ -20,8 +20,10 @@ pub(crate) struct State {
     /// The step whose values the file holds.
     saved_in: u64,
     is_failing: bool,
-    /// The newest save survives a loss of power.
-    is_durable: bool,
+    /// The newest save was asked to survive a loss of power.
+    is_asked_durably: bool,
+    /// What the file holds survives one.
+    lasts: bool,
     /// Steps that changed values.
     changes: Vec<u64>,
     /// When a hook step began, by workflow and hook.
@@ -41,7 +43,8 @@ impl State {
             asked_in: 0,
             saved_in: 0,
             is_failing: false,
-            is_durable: false,
+            is_asked_durably: false,
+            lasts: false,
             changes: Vec::new(),
             wanted_hooks: BTreeMap::new(),
             wanted_processes: BTreeMap::new(),
@@ -63,11 +66,19 @@ impl State {
             self.changes.push(step.number);
         }
         let mut writers: BTreeSet<&WorkflowName> = BTreeSet::new();
+        let mut held: BTreeMap<&str, Value> = BTreeMap::new();
         let differs = |key: &str| step.before.values.get(key) != step.after.values.get(key);
         for effect in step.effects {
             match announced(effect) {
-                Some((workflow, Mark::Write, key)) if differs(key) => {
-                    writers.insert(workflow);
+                Some((workflow, Mark::Write, write)) => {
+                    // A value that the key held already is nothing new, whoever writes another one later in this step.
+                    let (key, value) = write.split_once(' ').unwrap_or((write, ""));
+                    let value = Value::from(value);
+                    let is_new = held.get(key).or(step.before.values.get(key)) != Some(&value);
+                    held.insert(key, value);
+                    if is_new && differs(key) {
+                        writers.insert(workflow);
+                    }
                 }
                 Some((workflow, Mark::Hook, hook)) => {
                     self.wanted_hooks.insert((workflow.clone(), HookName::from(hook)), step.number);
@@ -83,6 +94,7 @@ impl State {
             self.effect(step, effect)?;
             if let Effect::StartHook { errand, .. } = effect
                 && !self.is_failing
+                && step.file != Some(&step.after.values)
                 && writers.iter().any(|workflow| workflow.as_str() == &*errand.workflow)
             {
                 return Err(format!("a hook of {} starts in the step that wrote state", errand.workflow));
@@ -97,8 +109,13 @@ impl State {
             Fact::StateSaved(_) => {
                 self.saved_in = self.asked_in;
                 self.is_failing = false;
+                self.lasts = self.is_asked_durably;
             }
-            Fact::StateSaveFailed(..) => self.is_failing = true,
+            Fact::StateSaveFailed(..) => {
+                self.is_failing = true;
+                // One that was to be durable may have replaced the file before it failed; another one has not.
+                self.lasts &= !self.is_asked_durably;
+            }
             Fact::Process(name, _, fact) => match fact {
                 ProcessFact::Started { .. } => {
                     self.running.insert(name.clone());
@@ -128,7 +145,7 @@ impl State {
     fn effect(&mut self, step: &Step<'_>, effect: &Effect) -> Result<(), String> {
         match effect {
             Effect::SaveState { values, durable, .. } => {
-                self.is_durable = *durable;
+                self.is_asked_durably = *durable;
                 self.asked_in = step.number;
                 if *values != step.after.values {
                     return Err("what is saved is not what the session holds".to_owned());
@@ -151,7 +168,10 @@ impl State {
                     }
                 }
             }
-            Effect::EndSession(_) if !self.is_durable => {
+            // After a save that failed, the file may hold the last values from before, and safely.
+            Effect::EndSession(_)
+                if !self.is_asked_durably && !(self.lasts && step.file == Some(&step.after.values)) =>
+            {
                 return Err("the last save would not survive a loss of power".to_owned());
             }
             Effect::EndSession(_) if !self.is_failing && step.file != Some(&step.after.values) => {
