@@ -162,8 +162,9 @@ impl Adapters {
 
     /// Arms the watches; a system that gives none is told, and the session goes on without changes.
     fn watch(&mut self) {
-        let facts = self.facts.clone();
-        if let Err(error) = self.arm(move || facts.send(Fact::WatchingBegan)) {
+        // In the lane of the changes: none of them may be heard before it.
+        let changes = self.changes.clone();
+        if let Err(error) = self.arm(move || changes.send_from_thread(Fact::WatchingBegan)) {
             self.reporter.line("watcher", Level::Error, &format!("no file can be watched: {error}"));
             self.facts.send(Fact::WatchingBegan);
         }

@@ -1,6 +1,6 @@
 //! What happens to processes when the machine or somebody on it is unkind.
 
-use super::{parent, project};
+use super::{is_stopped, parent, project};
 use e2e::{Session, stray, wait};
 use rustix::process::Signal;
 use std::process::{Command, Stdio};
@@ -97,6 +97,30 @@ command = ["PUPPET", "daemon", "daemon.pid", "append-pid", "pids", "hang"]
     // Devloop is given the time to see it: a change that is answered comes after.
     stray::signal(child, Signal::KILL).unwrap();
     session.wait_for("process tree exited with");
+    stray::signal(session.pid(), Signal::KILL).unwrap();
+    [child, daemon, keeper, guardian].into_iter().for_each(wait::gone);
+    assert!(!session.wait().success());
+    wait::nothing_left(&project.root());
+}
+
+#[test]
+fn a_guardian_and_a_keeper_that_are_stopped_when_devloop_is_killed_are_woken_by_its_end() {
+    let project = project(
+        r#"
+[process.tree]
+command = ["PUPPET", "daemon", "daemon.pid", "append-pid", "pids", "hang"]
+"#,
+    );
+    let mut session = project.run();
+    let child: u32 = wait::lines(&project.path("pids"), 1)[0].parse().unwrap();
+    let daemon = wait::pid(&project.path("daemon.pid"));
+    let keeper = parent(child);
+    let guardian = parent(keeper);
+    // In this order nobody is left to wake the next.
+    for pid in [session.pid(), guardian, keeper] {
+        stray::signal(pid, Signal::STOP).unwrap();
+        wait::until("it is stopped", || is_stopped(pid).then_some(()));
+    }
     stray::signal(session.pid(), Signal::KILL).unwrap();
     [child, daemon, keeper, guardian].into_iter().for_each(wait::gone);
     assert!(!session.wait().success());

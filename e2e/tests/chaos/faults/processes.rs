@@ -212,7 +212,10 @@ pub(crate) fn kill_hook(world: &mut World, dice: &mut Dice) -> Outcome {
     pass(dice, 100);
     let failed = world.ears.count("workflow failed");
     world.tell(format!("  {failed} workflows have failed so far"));
-    world.project.file("src/killed", &world.load.new_value());
+    // Whose hook it was is not known: it may have been that of a storm's run.
+    for path in ["src/killed", "page/killed.html"] {
+        world.project.file(path, &world.load.new_value());
+    }
     Ok(())
 }
 

@@ -28,10 +28,13 @@ pub(in super::super) fn has_threads() -> bool {
     fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() > 1)
 }
 
-/// Names this process in lists of processes, and makes it the one to whom orphans below it come.
+/// Names this process in lists of processes, makes it the one to whom orphans below it come, and has it woken by its
+/// parent's end: whoever stopped both would else have stopped it for ever (`PR_SET_PDEATHSIG`, prctl(2); SIGCONT wakes
+/// although it is blocked, signal(7)).
 pub(in super::super) fn settle(name: &CStr) {
     let _ = rustix::thread::set_name(name);
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));
 }
 
 /// Gives a signal its default disposition. The C library would refuse the two that it uses itself (32 and 33), which may

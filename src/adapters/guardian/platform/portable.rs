@@ -25,7 +25,7 @@ pub(in super::super) fn has_threads() -> bool {
     false
 }
 
-/// Names and adoption are Linux's.
+/// Names, adoption and being woken by a parent's end are Linux's.
 pub(in super::super) fn settle(_name: &CStr) {}
 
 /// Gives a signal its default disposition.

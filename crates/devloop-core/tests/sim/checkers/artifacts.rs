@@ -67,7 +67,8 @@ impl Artifacts {
         }
         let plan = Arc::clone(&self.plan);
         let was_recovered = self.is_recovered;
-        self.is_recovered |= step.after.phase >= Phase::Startup;
+        // A session that is asked to end before that leaves all as it was: the next one recovers.
+        self.is_recovered |= matches!(step.after.phase, Phase::Startup | Phase::Running);
         for name in plan.artifacts.keys() {
             if was_recovered {
                 self.switches(name, step, served)?;

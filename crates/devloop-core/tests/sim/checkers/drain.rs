@@ -26,6 +26,8 @@ pub(crate) struct Drain {
     is_anything_stuck: bool,
     /// The last values that a save was asked for, and their version.
     asked: Option<(StateVersion, Arc<Values>)>,
+    /// Whether that save worked.
+    is_saved: bool,
     /// What the file holds, since the first save that worked.
     on_disk: Option<Arc<Values>>,
 }
@@ -52,6 +54,7 @@ impl Drain {
             is_address_taken: false,
             is_anything_stuck: false,
             asked: None,
+            is_saved: false,
             on_disk: None,
         }
     }
@@ -62,6 +65,7 @@ impl Drain {
             Fact::GuardianLost => self.is_guardian_lost = true,
             Fact::StateSaved(version) => {
                 let saved = self.asked.as_ref().filter(|(asked, _)| asked == version);
+                self.is_saved |= saved.is_some();
                 self.on_disk = saved.map(|(_, values)| Arc::clone(values)).or(self.on_disk.take());
             }
             Fact::Process(name, _, ProcessFact::Gone) => {
@@ -154,7 +158,10 @@ impl Drain {
                     return Err(format!("{name} is killed before its grace is over"));
                 }
             }
-            Effect::SaveState { version, values, .. } => self.asked = Some((*version, Arc::clone(values))),
+            Effect::SaveState { version, values, .. } => {
+                self.asked = Some((*version, Arc::clone(values)));
+                self.is_saved = false;
+            }
             _ => {}
         }
         Ok(())
@@ -187,13 +194,14 @@ impl Drain {
     }
 
     fn ending(&self, ending: &Ending) -> Result<(), String> {
-        let is_saved = match (&self.asked, &self.on_disk) {
+        let is_in_file = match (&self.asked, &self.on_disk) {
             (Some((_, asked)), Some(on_disk)) => Some(asked == on_disk),
             _ => None,
         };
         let is_true = match ending {
-            Ending::AsAsked => self.interrupts > 0 && !self.is_guardian_lost && is_saved != Some(false),
-            Ending::Unsaved => self.interrupts > 0 && !self.is_guardian_lost && is_saved != Some(true),
+            Ending::AsAsked => self.interrupts > 0 && !self.is_guardian_lost && is_in_file != Some(false),
+            // Also when the file happens to hold the same values: that it lasts was not confirmed.
+            Ending::Unsaved => self.interrupts > 0 && !self.is_guardian_lost && !self.is_saved,
             Ending::Failed => self.is_guardian_lost || self.is_address_taken,
             Ending::Abandoned { .. } => self.is_anything_stuck || self.interrupts > 2,
         };
