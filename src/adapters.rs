@@ -6,6 +6,7 @@
 
 pub mod artifact_store;
 pub mod audit_log;
+pub mod digests;
 pub mod environment;
 pub mod guardian;
 pub mod hook;
@@ -34,6 +35,7 @@ use devloop_core::fact::{Fact, TouchKind};
 use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
 use devloop_core::view::View;
+use digests::Digests;
 use hook::Hooks;
 use http::{Listeners, Servers};
 use interrupts::Interrupts;
@@ -55,6 +57,7 @@ use watcher::{OwnFiles, Watcher};
 pub struct Adapters {
     plan: Arc<Plan>,
     reporter: Arc<Reporter>,
+    digests: Digests,
     facts: FactSender,
     changes: ChangeSender,
     processes: Processes,
@@ -138,6 +141,7 @@ impl Adapters {
             launcher,
             plan,
             reporter,
+            digests: Digests::default(),
             changes,
             session_file,
             own_files,
@@ -322,6 +326,7 @@ impl Hands for Adapters {
                 let (now, words) = (SystemTime::now(), || self.reporter.words(&notice));
                 self.status.chronicle.heard(now, &notice, &words);
                 self.reporter.notice(&notice);
+                self.digests.heard(&notice, &self.plan, (&self.reporter, self.launcher.output()));
             }
             // The loop takes this one for itself.
             Effect::EndSession(Ending::AsAsked | Ending::Unsaved | Ending::Failed | Ending::Abandoned { .. }) => {}

@@ -1,6 +1,7 @@
 //! The command line: one command a file.
 
 mod audit;
+mod colors;
 mod completions;
 mod config_file;
 mod docs;
@@ -20,10 +21,9 @@ mod validate;
 mod watched_paths;
 mod watching;
 
-use crate::env_vars;
 use crate::failure::Failure;
-use anstream::ColorChoice;
 use clap::ArgMatches;
+use colors::{stderr_colors, stdout_colors};
 use devloop_core::reach::Kind;
 use rustix::termios::tcgetwinsize;
 use std::ffi::OsString;
@@ -42,15 +42,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     if completions::answer(&args) {
         return Ok(());
     }
+    colors::decide(&args);
     let matches = match command().try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => return told(&error),
     };
-    match matches.get_one::<String>("color").map(String::as_str) {
-        Some("always") => ColorChoice::Always.write_global(),
-        Some("never") => ColorChoice::Never.write_global(),
-        _ => ColorChoice::Auto.write_global(),
-    }
     let (beginning, result) = dispatch(&matches);
     if let Err(failure) = &result
         && !failure.is_told()
@@ -64,7 +60,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
 fn dispatch(matches: &ArgMatches) -> (&'static str, Result<(), Failure>) {
     let text = |matches: &ArgMatches, name: &str| matches.get_one::<String>(name).cloned();
     match matches.subcommand() {
-        Some(("run", matches)) => (RUN_FAILED, run::main(config_path(matches))),
+        Some(("run", matches)) => (RUN_FAILED, run::main(config_path(matches), run::Asked::of(matches))),
         Some(("validate", matches)) => ("devloop validate failed", validate::main(config_path(matches))),
         Some(("audit", matches)) => ("devloop audit failed", audit::main(config_path(matches), &asked(matches))),
         Some(("plan", matches)) => {
@@ -107,30 +103,16 @@ fn asked(matches: &ArgMatches) -> audit::Asked {
 
 /// Help and version go to stdout and are a success; anything else is a usage error.
 fn told(error: &clap::Error) -> Result<(), Failure> {
-    error.print().map_err(Failure::CannotWrite)?;
-    if error.use_stderr() { Err(Failure::Usage) } else { Ok(()) }
+    let rendered = error.render();
+    if error.use_stderr() {
+        complain(&if stderr_colors() { rendered.ansi().to_string() } else { rendered.to_string() });
+        return Err(Failure::Usage);
+    }
+    print(&if stdout_colors() { rendered.ansi().to_string() } else { rendered.to_string() })
 }
 
 fn config_path(matches: &ArgMatches) -> Option<&PathBuf> {
     matches.get_one::<PathBuf>("config")
-}
-
-/// Whether stderr has colours: its own terminal, `--color`, `NO_COLOR`, `CLICOLOR_FORCE`.
-fn stderr_colors() -> bool {
-    has_colors(&std::io::stderr())
-}
-
-/// Whether stdout has colours.
-fn stdout_colors() -> bool {
-    has_colors(&std::io::stdout())
-}
-
-/// `CLICOLOR_FORCE=0` says no (<https://bixense.com/clicolors>), where anstream takes any value for yes.
-fn has_colors<S: anstream::stream::RawStream>(stream: &S) -> bool {
-    let is_forced_by_nothing = ColorChoice::global() == ColorChoice::Auto
-        && std::env::var_os(env_vars::CLICOLOR_FORCE).is_some_and(|it| it == "0");
-    let has_colors = anstream::AutoStream::choice(stream) != ColorChoice::Never;
-    has_colors && (!is_forced_by_nothing || stream.is_terminal())
 }
 
 /// Columns of a page on stdout.

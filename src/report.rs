@@ -7,12 +7,15 @@ pub mod audit;
 pub mod boxed;
 pub mod columns;
 pub mod diagnostics;
+pub mod digest;
 pub mod escape;
 pub mod failures;
 pub mod filter;
+pub mod first_screen;
 pub mod forecast;
 pub mod graph;
 pub mod human;
+pub mod local_time;
 pub mod outline;
 pub mod page;
 pub mod status;
@@ -23,9 +26,15 @@ use devloop_core::notice::{Level, Notice};
 use devloop_core::plan::Plan;
 use devloop_core::plan::words::Words;
 use devloop_core::plan::workflow::MessageStyle;
+use digest::Digest;
 use filter::Filter;
+use first_screen::Beginning;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
+
+/// Columns of a terminal that does not know its width, and the widest page.
+const WIDTH: usize = 80;
+const WIDTH_MAX: usize = 120;
 
 /// Takes finished lines without waiting: each ends with a line feed.
 pub trait LineSink: Send + Sync {
@@ -45,6 +54,8 @@ pub struct Reporter {
     colors: bool,
     /// Columns of the user's terminal, if stderr is one.
     columns: Option<usize>,
+    is_terminal: bool,
+    is_quiet: bool,
 }
 
 /// How lines look on the user's stderr.
@@ -52,15 +63,20 @@ pub struct Reporter {
 pub struct Look {
     /// Whether it has colours.
     pub colors: bool,
-    /// Its width in columns, if it is a terminal.
+    /// Its width in columns, if it is a terminal that knows it.
     pub columns: Option<usize>,
+    /// Whether it is a terminal.
+    pub is_terminal: bool,
+    /// Of what no filter hides, only warnings, failures and `log` steps are shown; the session log has it all.
+    pub is_quiet: bool,
 }
 
 impl Reporter {
     /// A reporter for one session.
     pub fn new(sink: Box<dyn LineSink>, filter: Filter, plan: Arc<Plan>, resolve: Resolve, look: Look) -> Self {
         let plan = RwLock::new(plan);
-        Self { sink, filter, plan, resolve, colors: look.colors, columns: look.columns }
+        let Look { colors, columns, is_terminal, is_quiet } = look;
+        Self { sink, filter, plan, resolve, colors, columns, is_terminal, is_quiet }
     }
 
     /// What is said of a notice.
@@ -71,7 +87,7 @@ impl Reporter {
 
     /// Tells what the engine noticed.
     pub fn notice(&self, notice: &Notice) {
-        if !notice.is_for_user() && !self.filter.lets_through(notice.part(), notice.level()) {
+        if !self.tells(notice) {
             return;
         }
         if let Notice::Message { text, style: MessageStyle::Boxed, .. } = notice {
@@ -80,7 +96,22 @@ impl Reporter {
             return;
         }
         let plan = Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner));
-        self.write(notice.part(), notice.level(), &words::of(notice, &plan, &*self.resolve));
+        let is_shown = !self.is_quiet || is_important(notice.level()) || notice.is_for_user();
+        self.write(notice.part(), notice.level(), &words::of(notice, &plan, &*self.resolve), is_shown);
+    }
+
+    /// Whether a notice is shown at all.
+    pub fn tells(&self, notice: &Notice) -> bool {
+        notice.is_for_user() || self.filter.lets_through(notice.part(), notice.level())
+    }
+
+    /// A digest as stderr shows it.
+    pub fn digest(&self, digest: &Digest, lines: &[String]) -> String {
+        digest.page(lines, self.width(), self.colors)
+    }
+
+    fn width(&self) -> usize {
+        self.columns.unwrap_or(WIDTH).min(WIDTH_MAX)
     }
 
     /// From now on notices are about this plan.
@@ -99,7 +130,7 @@ impl Reporter {
     /// Tells something of an adapter's own.
     pub fn line(&self, part: &str, level: Level, message: &str) {
         if level == Level::Error || self.filter.lets_through(part, level) {
-            self.write(part, level, message);
+            self.write(part, level, message, !self.is_quiet || is_important(level));
         }
     }
 
@@ -108,10 +139,51 @@ impl Reporter {
         self.sink.line(format!("{shown}\n"), format!("{recorded}\n"));
     }
 
-    fn write(&self, part: &str, level: Level, message: &str) {
-        let time = time_stamp();
-        self.sink.line(line(part, level, &time, message, self.colors), line(part, level, &time, message, false));
+    /// Tells something that no filter may hide, and that a user who wants it quiet finds in the session log.
+    pub fn unless_quiet(&self, shown: &str, recorded: &str) {
+        let shown = if self.is_quiet { String::new() } else { format!("{shown}\n") };
+        self.sink.line(shown, format!("{recorded}\n"));
     }
+
+    /// Tells what the session is about to do: a page on a terminal, a line a topic elsewhere.
+    pub fn first_screen(&self, beginning: &Beginning<'_>) {
+        const PART: &str = "session";
+        if !self.filter.lets_through(PART, Level::Info) {
+            return;
+        }
+        let plan = Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner));
+        let rows = first_screen::rows(&plan, beginning);
+        if !self.is_terminal || self.is_quiet {
+            // Where the log is, its own line has said.
+            for (label, text) in rows.iter().filter(|(label, _)| *label != "log") {
+                self.line(PART, Level::Info, &format!("{label}: {text}"));
+            }
+            return;
+        }
+        let page = first_screen::page(env!("CARGO_PKG_VERSION"), &rows, self.width(), self.colors);
+        let time = time_stamp();
+        let recorded =
+            rows.iter().map(|(label, text)| line(PART, Level::Info, &time, &format!("{label}: {text}"), false));
+        self.sink.line(page, recorded.collect());
+    }
+
+    fn write(&self, part: &str, level: Level, message: &str, is_shown: bool) {
+        let now = SystemTime::now();
+        let recorded = line(part, level, &time_stamp_of(now), message, false);
+        let shown = if is_shown {
+            // Who sits in front of a terminal lives in local time; whoever reads a pipe may live anywhere.
+            let time = if self.is_terminal { local_time::clock(now) } else { time_stamp_of(now) };
+            line(part, level, &time, message, self.colors)
+        } else {
+            String::new()
+        };
+        self.sink.line(shown, recorded);
+    }
+}
+
+/// Whether a line says that something is not as it should be.
+fn is_important(level: Level) -> bool {
+    matches!(level, Level::Error | Level::Warn)
 }
 
 /// A warning as an engine line without colours, for rooms that write it themselves.

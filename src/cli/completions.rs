@@ -40,6 +40,11 @@ pub(super) fn events() -> Vec<CompletionCandidate> {
     names(|plan| plan.events.keys().map(ToString::to_string).collect())
 }
 
+/// The processes of the config.
+pub(super) fn processes() -> Vec<CompletionCandidate> {
+    names(|plan| plan.processes.keys().map(ToString::to_string).collect())
+}
+
 /// Keys that the config's items write.
 pub(super) fn state_keys() -> Vec<CompletionCandidate> {
     names(|plan| {

@@ -1,6 +1,6 @@
 //! The whole command line: for parsing, for `docs/cli.md`, for completions and manual pages.
 
-use super::{completions, graph};
+use super::{completions, graph, run};
 use crate::docs;
 use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
@@ -31,12 +31,7 @@ pub fn command() -> Command {
                 .global(true)
                 .help("Whether output has colours"),
         )
-        .subcommand(
-            Command::new("run").about("Runs the loop until SIGINT, SIGTERM or SIGHUP").arg(config()).after_help(
-                "Examples:\n  devloop run\n  devloop run --config site/devloop.toml\n\n\
-                 What children write to stdout goes to stdout; everything else goes to stderr.",
-            ),
-        )
+        .subcommand(run_command())
         .subcommand(
             Command::new("init")
                 .about("Looks at the project in this folder and writes a devloop.toml for it; never over one that is there")
@@ -82,6 +77,45 @@ pub fn command() -> Command {
                         .help("What about [default: a list of topics]"),
                 )
                 .after_help("Example:\n  devloop docs config | less -R"),
+        )
+}
+
+fn run_command() -> Command {
+    Command::new("run")
+        .about("Runs the loop until SIGINT, SIGTERM or SIGHUP")
+        .arg(config())
+        .arg(
+            Arg::new("label-width")
+                .long("label-width")
+                .value_name("COLUMNS")
+                .value_parser(run::label_width)
+                .help("How wide the labels of children are shown: a number, or `auto` for the widest of the config"),
+        )
+        .arg(
+            Arg::new("only")
+                .long("only")
+                .value_name("PROCESS,…")
+                .value_delimiter(',')
+                .action(ArgAction::Append)
+                .add(ArgValueCandidates::new(completions::processes))
+                .help("Only these processes and what they depend on; steps about the others do nothing"),
+        )
+        .arg(
+            Arg::new("timestamps")
+                .long("timestamps")
+                .action(ArgAction::SetTrue)
+                .help("Shows the local time in front of each line of a child"),
+        )
+        .arg(
+            Arg::new("quiet")
+                .long("quiet")
+                .short('q')
+                .action(ArgAction::SetTrue)
+                .help("Shows of devloop's own lines only warnings, failures and `log` steps"),
+        )
+        .after_help(
+            "Examples:\n  devloop run\n  devloop run --config site/devloop.toml\n  devloop run --label-width auto --timestamps\n  devloop run --only web,worker\n\n\
+             What children write to stdout goes to stdout; everything else goes to stderr.",
         )
 }
 

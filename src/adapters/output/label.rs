@@ -1,21 +1,23 @@
 //! The label in front of each line of a child, and its colour.
 
 use super::filter::{self, Look};
+use crate::report::columns;
 
 /// Green, yellow, blue, magenta, cyan and their bright forms; red is left to errors, white and black to terminals.
 const COLOURS: [&str; 10] = ["32", "33", "34", "35", "36", "92", "93", "94", "95", "96"];
 
-/// `[EXE NAME] `, plain and painted.
+/// `[EXE NAME] `: as the log has it, and as a stream shows it, plain and painted.
 #[derive(Debug, Clone)]
 pub(super) struct Label {
+    logged: Vec<u8>,
     plain: Vec<u8>,
     painted: Vec<u8>,
 }
 
 impl Label {
     /// `words` is what stands between the brackets; control characters in it (a file name may hold any) are shown, not
-    /// obeyed.
-    pub(super) fn new(words: &str) -> Self {
+    /// obeyed. Where it is shown, blanks behind it make it `width` columns wide; a wider one stays whole.
+    pub(super) fn new(words: &str, width: usize) -> Self {
         let mut shown = Vec::from(*b"[");
         for line in words.split(['\n', '\r', '\t']) {
             if shown.len() > 1 {
@@ -25,14 +27,21 @@ impl Label {
         }
         shown.push(b']');
         let colour = COLOURS[usize::from(hash(words.as_bytes())) % COLOURS.len()];
-        let painted = [b"\x1b[", colour.as_bytes(), b"m", &shown, b"\x1b[0m "].concat();
+        let blanks = " ".repeat(1 + columns::lacking(&String::from_utf8_lossy(&shown), width));
+        let painted = [b"\x1b[", colour.as_bytes(), b"m", &shown, b"\x1b[0m", blanks.as_bytes()].concat();
+        let plain = [&shown, blanks.as_bytes()].concat();
         shown.push(b' ');
-        Self { plain: shown, painted }
+        Self { logged: shown, plain, painted }
     }
 
-    /// The label with the space behind it.
-    pub(super) fn bytes(&self, colours: bool) -> &[u8] {
+    /// The label with what is between it and the line, as a stream shows it.
+    pub(super) fn shown(&self, colours: bool) -> &[u8] {
         if colours { &self.painted } else { &self.plain }
+    }
+
+    /// The same as the log has it, whatever the terminal looks like.
+    pub(super) fn logged(&self) -> &[u8] {
+        &self.logged
     }
 }
 
@@ -49,8 +58,8 @@ mod tests {
 
     #[test]
     fn a_label_has_one_stable_colour_that_is_not_white() {
-        let painted = String::from_utf8(Label::new("node web").bytes(true).to_vec()).unwrap();
-        assert_eq!(painted, String::from_utf8(Label::new("node web").bytes(true).to_vec()).unwrap());
+        let painted = String::from_utf8(Label::new("node web", 0).shown(true).to_vec()).unwrap();
+        assert_eq!(painted, String::from_utf8(Label::new("node web", 0).shown(true).to_vec()).unwrap());
         let code = painted.strip_prefix("\x1b[").unwrap().split('m').next().unwrap();
         assert!(COLOURS.contains(&code), "{painted:?}");
         assert!(COLOURS.iter().all(|code| !["30", "37", "39", "90", "97"].contains(code)));
@@ -59,7 +68,8 @@ mod tests {
 
     #[test]
     fn different_labels_get_different_colours() {
-        let mut colours: Vec<_> = (0..40).map(|n| Label::new(&format!("sh p{n}")).bytes(true)[..4].to_vec()).collect();
+        let mut colours: Vec<_> =
+            (0..40).map(|n| Label::new(&format!("sh p{n}"), 0).shown(true)[..4].to_vec()).collect();
         colours.sort();
         colours.dedup();
         assert!(colours.len() >= 6, "{colours:?}");
@@ -67,6 +77,15 @@ mod tests {
 
     #[test]
     fn a_label_cannot_carry_controls() {
-        assert_eq!(Label::new("a\x1b[2Jb\nc\x07 d").bytes(false), b"[ab c^G d] ");
+        assert_eq!(Label::new("a\x1b[2Jb\nc\x07 d", 0).shown(false), b"[ab c^G d] ");
+    }
+
+    #[test]
+    fn a_label_is_as_wide_as_it_is_told_where_it_is_shown_and_a_wider_one_stays_whole() {
+        let of = |words: &str, colours: bool| String::from_utf8(Label::new(words, 9).shown(colours).to_vec()).unwrap();
+        assert_eq!([of("sh a", false), of("日本 a", false)], ["[sh a]    ", "[日本 a]  "]);
+        assert!(of("sh a", true).ends_with("[sh a]\x1b[0m    "));
+        assert_eq!(of("a-long-name", false), "[a-long-name] ");
+        assert_eq!(Label::new("sh a", 9).logged(), b"[sh a] ");
     }
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use super::inbox::Inbox;
 use super::secrets::Secrets;
+use super::tail::Tail;
 use super::writer::{self, Batch, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
-use super::{OwnLine, SinkOptions, Warning};
+use super::{OwnLine, SinkOptions, Stamp, Warning};
 
 /// Batches from this length on are not copied for the log but shared with it; below it, joining small pieces is cheaper.
 const SHARED_MIN: usize = 16 * 1024;
@@ -42,6 +43,8 @@ pub(super) struct Sinks {
     log_last: Vec<u8>,
     stdout_colours: bool,
     stderr_colours: bool,
+    label_width: usize,
+    stamp: Option<Stamp>,
     warning: Warning,
     secrets: Arc<Secrets>,
     /// Empty buffers, so that a batch costs no allocation.
@@ -80,6 +83,8 @@ impl Sinks {
             log_last,
             stdout_colours: options.stdout_colours,
             stderr_colours: options.stderr_colours,
+            label_width: options.label_width,
+            stamp: options.stamp,
             warning: options.warning,
             secrets: options.secrets,
             spares: Vec::new(),
@@ -91,6 +96,11 @@ impl Sinks {
         self.files.iter().map(|sink| Arc::clone(&sink.queue)).collect()
     }
 
+    /// Whether stderr shows colours.
+    pub(super) fn stderr_has_colours(&self) -> bool {
+        self.stderr_colours
+    }
+
     /// Whether child lines to that place show colours.
     pub(super) fn has_colours(&self, place: Place) -> bool {
         match place {
@@ -98,6 +108,16 @@ impl Sinks {
             Place::Stderr => self.stderr_colours,
             Place::Log => false,
         }
+    }
+
+    /// How wide labels of children are where they are shown, in columns.
+    pub(super) fn label_width(&self) -> usize {
+        self.label_width
+    }
+
+    /// What stands in front of lines that are shown now; empty when nothing does.
+    pub(super) fn stamp(&self) -> Vec<u8> {
+        self.stamp.as_ref().map_or_else(Vec::new, |stamp| stamp())
     }
 
     /// Whether lines to that place are of any use.
@@ -122,14 +142,20 @@ impl Sinks {
 
     /// Hands finished lines of a child over. All of a child's bytes pass here or in `hand_over_both`, last before they
     /// are written: the place to mask what must not be seen.
-    pub(super) fn hand_over(&mut self, place: Place, mut batch: Vec<u8>) {
+    pub(super) fn hand_over(&mut self, place: Place, mut batch: Vec<u8>, tail: Option<&mut Tail>) {
         self.secrets.mask(&mut batch);
+        if let Some(tail) = tail {
+            tail.take(&batch);
+        }
         self.push(place, batch, Whose::Child);
     }
 
     /// Hands over lines that look alike in their stream and in the log.
-    pub(super) fn hand_over_both(&mut self, place: Place, mut batch: Vec<u8>) {
+    pub(super) fn hand_over_both(&mut self, place: Place, mut batch: Vec<u8>, tail: Option<&mut Tail>) {
         self.secrets.mask(&mut batch);
+        if let Some(tail) = tail {
+            tail.take(&batch);
+        }
         let left = self.log_left.checked_sub(batch.len() as u64);
         if let Some(left) = left.filter(|_| batch.len() >= SHARED_MIN && self.log.is_some()) {
             self.log_left = left;
