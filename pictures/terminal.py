@@ -163,14 +163,14 @@ def css(theme):
     return told + "".join(f".c{number}{{fill:{colour}}}" for number, colour in enumerate(values["colours"]))
 
 
-def draw(title, rows, theme=None):
+def draw(title, rows, theme=None, told=""):
     """The picture: `rows` are (line of cells, seconds until it is shown, whether it is a note). Without a theme, that of the reader."""
     height = BAR + 2 * MARGIN + LINE * len(rows)
     width = 2 * MARGIN + CELL * COLUMNS
     style = css(theme) if theme else css("light") + "@media (prefers-color-scheme: dark){" + css("dark") + "}"
     told = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img">',
-        f"<title>{escape(title)}</title>",
+        f"<title>{escape(title)}</title><desc>{escape(told)}</desc>",
         f"<style>text{{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre}}.bold{{font-weight:600}}"
         ".italic{font-style:italic}.under{text-decoration:underline}@keyframes wait{from,to{opacity:0}}"
         # What waits is hidden and comes; where nothing moves, everything is there.

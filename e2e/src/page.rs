@@ -269,10 +269,7 @@ mod tests {
     #[test]
     fn only_what_is_different_each_time_is_not_compared() {
         let same = |left: &str, right: &str| compared_line(left, false) == compared_line(right, false);
-        assert!(same(
-            "INFO 19:20:34.050 started process a (pid 723)",
-            "INFO 09:20:34.150 started process a (pid 1)"
-        ));
+        assert!(same("INFO 19:20:34.050 started process a (pid 723)", "INFO 09:20:34.150 started process a (pid 1)"));
         assert!(same("ok 2 s ago, took 29 ms", "ok 15 min ago, took 1.2 s"));
         assert!(!same("3 pages", "4 pages"));
         assert!(!same("exit status 1", "exit status 2"));
