@@ -13,6 +13,7 @@ pub mod hook;
 pub mod http;
 pub mod interrupts;
 pub mod json;
+pub mod keyboard;
 pub mod launch;
 pub mod leftovers;
 pub mod output;
@@ -32,13 +33,14 @@ use crate::report::Reporter;
 use artifact_store::ArtifactStore;
 use devloop_core::effect::{Effect, Ending};
 use devloop_core::fact::{Fact, TouchKind};
-use devloop_core::notice::Level;
+use devloop_core::notice::{Level, Notice};
 use devloop_core::plan::Plan;
 use devloop_core::view::View;
 use digests::Digests;
 use hook::Hooks;
 use http::{Listeners, Servers};
 use interrupts::Interrupts;
+use keyboard::{Desk, Keyboard};
 use launch::Launcher;
 use plan_file::{PlanFile, ReadPlan};
 use prober::{Asked, Prober};
@@ -58,6 +60,8 @@ pub struct Adapters {
     plan: Arc<Plan>,
     reporter: Arc<Reporter>,
     digests: Digests,
+    /// While somebody may type.
+    keyboard: Option<Keyboard>,
     facts: FactSender,
     changes: ChangeSender,
     processes: Processes,
@@ -142,6 +146,7 @@ impl Adapters {
             plan,
             reporter,
             digests: Digests::default(),
+            keyboard: None,
             changes,
             session_file,
             own_files,
@@ -153,6 +158,22 @@ impl Adapters {
             facts,
             status,
             _tasks: tasks,
+        }
+    }
+
+    /// Listens to what is typed, until the session is asked to end. `can_clear`: the terminal can be cleared.
+    pub fn listen_to_keys(&mut self, can_clear: bool) {
+        let desk = Desk {
+            facts: self.facts.clone(),
+            output: self.launcher.output().clone(),
+            reporter: Arc::clone(&self.reporter),
+            last_digest: self.digests.last(),
+            state_file: self.plan.state_file.clone(),
+            can_clear,
+        };
+        match Keyboard::listen(desk) {
+            Ok(keyboard) => self.keyboard = Some(keyboard),
+            Err(error) => self.reporter.line("keys", Level::Warn, &format!("what is typed is not heard: {error}")),
         }
     }
 
@@ -323,6 +344,10 @@ impl Hands for Adapters {
             Effect::ServeArtifact(artifact, generation) => self.launcher.environment().serve(artifact, generation),
             Effect::BroadcastReload => self.servers.broadcast_reload(),
             Effect::Report(notice) => {
+                if matches!(notice, Notice::InterruptReceived { .. } | Notice::GuardianLost) {
+                    // What is typed from now on is for whoever has the terminal next.
+                    self.keyboard = None;
+                }
                 let (now, words) = (SystemTime::now(), || self.reporter.words(&notice));
                 self.status.chronicle.heard(now, &notice, &words);
                 self.reporter.notice(&notice);

@@ -15,6 +15,7 @@ pub mod first_screen;
 pub mod forecast;
 pub mod graph;
 pub mod human;
+pub mod keys;
 pub mod local_time;
 pub mod outline;
 pub mod page;
@@ -26,15 +27,20 @@ use devloop_core::notice::{Level, Notice};
 use devloop_core::plan::Plan;
 use devloop_core::plan::words::Words;
 use devloop_core::plan::workflow::MessageStyle;
+use devloop_core::value::Value;
 use digest::Digest;
 use filter::Filter;
 use first_screen::Beginning;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 /// Columns of a terminal that does not know its width, and the widest page.
 const WIDTH: usize = 80;
 const WIDTH_MAX: usize = 120;
+
+/// What stands on a screen that was cleared.
+const CLEARED: &str = "devloop runs; h and Enter lists keys";
 
 /// Takes finished lines without waiting: each ends with a line feed.
 pub trait LineSink: Send + Sync {
@@ -81,7 +87,7 @@ impl Reporter {
 
     /// What is said of a notice.
     pub fn words(&self, notice: &Notice) -> String {
-        let plan = Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner));
+        let plan = self.plan();
         words::of(notice, &plan, &*self.resolve)
     }
 
@@ -95,7 +101,7 @@ impl Reporter {
             self.sink.line(boxed::frame(&text, self.columns), boxed::frame(&text, None));
             return;
         }
-        let plan = Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner));
+        let plan = self.plan();
         let is_shown = !self.is_quiet || is_important(notice.level()) || notice.is_for_user();
         self.write(notice.part(), notice.level(), &words::of(notice, &plan, &*self.resolve), is_shown);
     }
@@ -112,6 +118,31 @@ impl Reporter {
 
     fn width(&self) -> usize {
         self.columns.unwrap_or(WIDTH).min(WIDTH_MAX)
+    }
+
+    /// The plan that notices are about.
+    pub fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Answers what was typed; nothing hides that.
+    pub fn answer(&self, level: Level, message: &str) {
+        self.write("keys", level, message, true);
+    }
+
+    /// The list of keys.
+    pub fn keys(&self) -> String {
+        keys::page(&self.plan(), self.width(), self.colors)
+    }
+
+    /// The first line of a screen that was cleared.
+    pub fn after_clear(&self) -> String {
+        if self.colors { format!("\x1b[2m{CLEARED}\x1b[0m\n") } else { format!("{CLEARED}\n") }
+    }
+
+    /// What the session is doing, as things are `now`.
+    pub fn status(&self, fields: &BTreeMap<String, Value>, now: SystemTime) -> String {
+        status::page(fields, now, self.width(), self.colors)
     }
 
     /// From now on notices are about this plan.
@@ -151,7 +182,7 @@ impl Reporter {
         if !self.filter.lets_through(PART, Level::Info) {
             return;
         }
-        let plan = Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner));
+        let plan = self.plan();
         let rows = first_screen::rows(&plan, beginning);
         if !self.is_terminal || self.is_quiet {
             // Where the log is, its own line has said.

@@ -11,6 +11,7 @@ use crate::adapters::environment::Environment;
 use crate::adapters::guardian::{self, Guardian};
 use crate::adapters::http::Listeners;
 use crate::adapters::interrupts::Interrupts;
+use crate::adapters::keyboard;
 use crate::adapters::launch::Launcher;
 use crate::adapters::leftovers;
 use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions, Stamp};
@@ -111,7 +112,7 @@ async fn session(
         config: &config,
         log: log.as_ref().ok().map(|log| log.path.as_path()),
         left_out: &left_out,
-        has_keys: false,
+        has_keys: keyboard::is_there(),
     });
     watched_paths::tell(&plan, None, &reporter);
     let swept = leftovers::sweep(&plan.state_file);
@@ -168,6 +169,9 @@ async fn live(
     let config = (config, Arc::new(saved_config) as Arc<dyn ReadPlan>);
     let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session };
     let mut adapters = Adapters::new(parts, facts, changes, tasks);
+    if keyboard::is_there() {
+        adapters.listen_to_keys(std::env::var_os(env_vars::TERM).is_some_and(|it| !it.is_empty() && it != "dumb"));
+    }
     let ending = driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await;
     adapters.let_answers_go().await;
     Ok(ending)

@@ -3,6 +3,7 @@
 
 mod colours;
 mod digests;
+mod keys;
 mod only;
 mod options;
 mod screens;

@@ -83,14 +83,16 @@ fn a_quiet_session_shows_children_log_steps_and_trouble_and_its_log_has_all() {
     session.wait_for_stdout("from web");
     session.wait_for("for the user");
     session.wait_for("a complaint");
-    let log = e2e::wait::until("the log tells of the watch", || {
+    let log = || {
         let folder = project.path(".devloop/logs").read_dir().ok()?;
         let log = folder.filter_map(Result::ok).map(|entry| entry.path()).find(|path| path.extension().is_some())?;
-        std::fs::read_to_string(&log).ok().filter(|text| text.contains("watching "))
-    });
+        std::fs::read_to_string(&log).ok()
+    };
+    e2e::wait::until("the log tells of the watch", || log().filter(|text| text.contains("watching ")));
     project.file("bad/x", "");
     session.wait_for("workflow failed; continuing runtime in degraded mode");
     assert!(session.stop().success());
+    let log = log().unwrap();
     assert!(log.contains("started process web"), "{log}");
     let told = session.told();
     for hidden in ["started process", "watching ", "running workflow", "writing session log", "shutting down"] {
