@@ -60,6 +60,8 @@ pub enum Failure {
         /// The nearest that is held.
         nearest: Option<String>,
     },
+    /// `devloop init` where a config is already.
+    ConfigIsHere,
     /// `devloop post` outside of a process or hook that may post.
     NoToken,
     /// `devloop run` could not begin; the text says why and what to do.
@@ -98,6 +100,7 @@ impl Failure {
             | Self::UnknownCommand { .. }
             | Self::UnknownKey { .. }
             | Self::NoToken
+            | Self::ConfigIsHere
             | Self::NoSession { .. }
             | Self::CannotBegin(_)
             | Self::SessionFailed
@@ -122,6 +125,7 @@ impl Failure {
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean '{nearest}'?"),
             Self::UnknownKey { nearest: None, .. } => "`devloop state` shows all of it".to_owned(),
             Self::Denied(_) => "`devloop audit` shows them, and `devloop docs security` what they mean".to_owned(),
+            Self::ConfigIsHere => "`devloop init --print` shows what would be written".to_owned(),
             Self::NoToken => {
                 "they are there in processes and hooks that `devloop run` starts and whose `events` list is absent or \
                  names an event"
@@ -150,6 +154,7 @@ impl fmt::Display for Failure {
             Self::NoSession { state_file } => write!(f, "no session runs that holds {}", state_file.display()),
             Self::UnknownCommand { command, .. } => write!(f, "there is no command '{command}'"),
             Self::UnknownKey { key, .. } => write!(f, "the state holds no key '{key}'"),
+            Self::ConfigIsHere => f.write_str("devloop.toml is here already and stays as it is"),
             Self::NoToken => write!(f, "{} and {} are not set", env_vars::EVENTS_BASE_URL, env_vars::EVENTS_TOKEN),
             Self::CannotBegin(why) => f.write_str(why),
             Self::SessionFailed => f.write_str("the session failed"),

@@ -17,6 +17,8 @@ Examples:
 /// The grammar, without which no argument is read.
 pub fn command() -> Command {
     Command::new("devloop")
+        // Whatever the file is called that is run.
+        .bin_name("devloop")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Keeps the local loop of a project cheap")
         .long_about(
