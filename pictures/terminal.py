@@ -24,12 +24,12 @@ THEMES = {
 
 
 class Screen:
-    """Lines of cells; each cell is a character and its style. A line knows when it was begun."""
+    """Lines of cells; each cell is a character and its style."""
     def __init__(self):
-        self.lines, self.times, self.column = [[]], [None], 0
+        self.lines, self.column = [[]], 0
         self.style = frozenset()
 
-    def feed(self, text, at):
+    def feed(self, text):
         place = 0
         while place < len(text):
             found = SEQUENCE.match(text, place)
@@ -39,28 +39,26 @@ class Screen:
                 elif found[2] == "K":
                     del self.lines[-1][self.column:]
                 elif found[2] in ("H", "J"):
-                    self.lines, self.times, self.column = [[]], [None], 0
+                    self.lines, self.column = [[]], 0
                 place = found.end()
                 continue
-            self.put(text[place], at)
+            self.put(text[place])
             place += 1
 
-    def put(self, char, at):
+    def put(self, char):
         if char == "\n":
             self.lines.append([])
-            self.times.append(None)
         elif char == "\r":
             self.column = 0
         elif char >= " ":
             width = 2 if unicodedata.east_asian_width(char) in "WF" else 1
             if self.column + width > COLUMNS:
                 self.column = 0
-                self.put("\n", at)
+                self.put("\n")
             line = self.lines[-1]
             line.extend([(" ", frozenset())] * (self.column - len(line)))
             line[self.column:self.column + width] = [(char, self.style)] + [("", self.style)] * (width - 1)
             self.column += width
-            self.times[-1] = self.times[-1] if self.times[-1] is not None else at
 
     def paint(self, parameters):
         style, numbers = set(self.style), [int(word or 0) for word in parameters.split(";")]
@@ -97,7 +95,7 @@ class Screen:
 class Session:
     """A command in a terminal of its own."""
     def __init__(self, command, folder, shown_as=None, **variables):
-        self.screen, self.bytes, self.began = Screen(), b"", time.monotonic()
+        self.screen, self.bytes = Screen(), b""
         self.folder, self.shown_as = str(folder), shown_as or str(folder)
         self.heard = ""
         kept = {name: value for name, value in os.environ.items()
@@ -121,7 +119,7 @@ class Session:
         whole = text.rstrip("".join(map(chr, range(0xDC80, 0xDD00))))
         self.bytes = text[len(whole):].encode(errors="surrogateescape")
         self.heard += whole
-        self.screen.feed(whole.replace(self.folder, self.shown_as), time.monotonic() - self.began)
+        self.screen.feed(whole.replace(self.folder, self.shown_as))
         return bool(part)
 
     def until(self, fragment, count=1, seconds=120):
@@ -164,7 +162,7 @@ def css(theme):
 
 
 def draw(title, rows, theme=None, told=""):
-    """The picture: `rows` are (line of cells, seconds until it is shown, whether it is a note). Without a theme, that of the reader."""
+    """The picture: `rows` are (line of cells, whether it is a note). Without a theme, that of the reader."""
     height = BAR + 2 * MARGIN + LINE * len(rows)
     width = 2 * MARGIN + CELL * COLUMNS
     style = css(theme) if theme else css("light") + "@media (prefers-color-scheme: dark){" + css("dark") + "}"
@@ -172,17 +170,14 @@ def draw(title, rows, theme=None, told=""):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img">',
         f"<title>{escape(title)}</title><desc>{escape(told)}</desc>",
         f"<style>text{{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre}}.bold{{font-weight:600}}"
-        ".italic{font-style:italic}.under{text-decoration:underline}@keyframes wait{from,to{opacity:0}}"
-        # What waits is hidden and comes; where nothing moves, everything is there.
-        f"@media (prefers-reduced-motion: reduce){{g{{animation:none!important}}}}{style}</style>",
+        f".italic{{font-style:italic}}.under{{text-decoration:underline}}{style}</style>",
         f'<rect class="ground" x=".5" y=".5" width="{width - 1:g}" height="{height - 1:g}" rx="8"/>',
         f'<path class="bar" d="M1 {BAR}V9a8 8 0 0 1 8-8H{width - 9:g}a8 8 0 0 1 8 8V{BAR}z"/>',
         *(f'<circle cx="{16 + 18 * number}" cy="{BAR / 2:g}" r="5.5" fill="{colour}"/>' for number, colour in enumerate(("#ff5f57", "#febc2e", "#28c840"))),
         f'<text class="title" x="{width / 2:g}" y="{BAR / 2 + 5:g}" text-anchor="middle">{escape(title)}</text>',
     ]
-    for number, (line, delay, is_note) in enumerate(rows):
+    for number, (line, is_note) in enumerate(rows):
         top = BAR + MARGIN + LINE * number
-        told.append(f'<g style="animation:wait {delay:.2f}s">' if delay else "<g>")
         if is_note:
             told.append(f'<rect class="note" x="1" y="{top}" width="{width - 2:g}" height="{LINE}"/>')
         for column, text, style in runs(line):
@@ -192,5 +187,4 @@ def draw(title, rows, theme=None, told=""):
             cells = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
             told.append(f'<text x="{MARGIN + CELL * column:g}" y="{top + 14}" textLength="{CELL * cells:g}"{kind} '
                         f'lengthAdjust="spacingAndGlyphs">{escape(text)}</text>')
-        told.append("</g>")
     return "\n".join([*told, "</svg>"]) + "\n"
