@@ -67,6 +67,7 @@ fn measure(kind: &str, count: &str) -> io::Result<()> {
         stderr: create("err")?.into(),
         log: Some(create("log")?),
         log_bytes_max: u64::MAX,
+        log_index: None,
         stdout_colours: kind == "coloured",
         stderr_colours: false,
         label_width: 0,

@@ -16,6 +16,7 @@ pub mod json;
 pub mod keyboard;
 pub mod launch;
 pub mod leftovers;
+pub mod log_index;
 pub mod output;
 pub mod own_files;
 pub mod plan_file;

@@ -9,6 +9,7 @@ mod grammar;
 mod graph;
 mod init;
 mod living;
+mod logs;
 mod man;
 mod mistakes;
 mod plan;
@@ -86,6 +87,7 @@ fn dispatch(matches: &ArgMatches) -> (&'static str, Result<(), Failure>) {
             let asked = state::Asked { key: key.as_deref(), is_json, watches };
             ("devloop state failed", state::main(config_path(matches), asked))
         }
+        Some(("logs", matches)) => ("devloop logs failed", logs::main(config_path(matches), &logs::Asked::of(matches))),
         Some(("init", matches)) => ("devloop init failed", init::main(matches.get_flag("print"))),
         Some(("schema", _)) => ("devloop schema failed", schema::main()),
         Some(("completions", matches)) => {

@@ -16,7 +16,7 @@ pub mod forecast;
 pub mod graph;
 pub mod human;
 pub mod keys;
-pub mod local_time;
+pub mod local;
 pub mod outline;
 pub mod page;
 pub mod status;
@@ -31,9 +31,10 @@ use devloop_core::value::Value;
 use digest::Digest;
 use filter::Filter;
 use first_screen::Beginning;
+use local::Zone;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Columns of a terminal that does not know its width, and the widest page.
 const WIDTH: usize = 80;
@@ -62,10 +63,11 @@ pub struct Reporter {
     columns: Option<usize>,
     is_terminal: bool,
     is_quiet: bool,
+    zone: Zone,
 }
 
 /// How lines look on the user's stderr.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Look {
     /// Whether it has colours.
     pub colors: bool,
@@ -75,14 +77,16 @@ pub struct Look {
     pub is_terminal: bool,
     /// Of what no filter hides, only warnings, failures and `log` steps are shown; the session log has it all.
     pub is_quiet: bool,
+    /// Where the user is.
+    pub zone: Zone,
 }
 
 impl Reporter {
     /// A reporter for one session.
     pub fn new(sink: Box<dyn LineSink>, filter: Filter, plan: Arc<Plan>, resolve: Resolve, look: Look) -> Self {
         let plan = RwLock::new(plan);
-        let Look { colors, columns, is_terminal, is_quiet } = look;
-        Self { sink, filter, plan, resolve, colors, columns, is_terminal, is_quiet }
+        let Look { colors, columns, is_terminal, is_quiet, zone } = look;
+        Self { sink, filter, plan, resolve, colors, columns, is_terminal, is_quiet, zone }
     }
 
     /// What is said of a notice.
@@ -203,7 +207,7 @@ impl Reporter {
         let recorded = line(part, level, &time_stamp_of(now), message, false);
         let shown = if is_shown {
             // Who sits in front of a terminal lives in local time; whoever reads a pipe may live anywhere.
-            let time = if self.is_terminal { local_time::clock(now) } else { time_stamp_of(now) };
+            let time = if self.is_terminal { self.zone.clock(now) } else { time_stamp_of(now) };
             line(part, level, &time, message, self.colors)
         } else {
             String::new()
@@ -237,17 +241,75 @@ pub fn moment_of(stamp: &str) -> Option<SystemTime> {
     humantime::parse_rfc3339(stamp).ok()
 }
 
-/// An engine line: `[devloop PART] LEVEL TIME message` (fixed in shape; scripts read it).
-fn line(part: &str, level: Level, time: &str, message: &str, colors: bool) -> String {
-    let (name, color) = match level {
+/// The span of time that a text such as `10m` or `2h 30m` names.
+pub fn span_of(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok()
+}
+
+/// An engine line, taken apart.
+struct Parts<'a> {
+    part: &'a str,
+    level: Level,
+    time: &'a str,
+    message: &'a str,
+}
+
+fn parts(line: &str) -> Option<Parts<'_>> {
+    let (part, rest) = line.strip_prefix("[devloop ")?.split_once("] ")?;
+    let mut words = rest.splitn(3, ' ');
+    let (level, time, message) = (words.next()?, words.next()?, words.next()?);
+    let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug];
+    let level = levels.into_iter().find(|of| name_of(*of).0 == level)?;
+    moment_of(time)?;
+    Some(Parts { part, level, time, message })
+}
+
+/// When devloop said a line of its own; none for any other line.
+pub fn said_at(line: &str) -> Option<SystemTime> {
+    moment_of(parts(line)?.time)
+}
+
+/// An engine line of a session log with the colours that it had; none for any other line.
+pub fn painted(recorded: &str) -> Option<String> {
+    parts(recorded).map(|it| line(it.part, it.level, it.time, it.message, true))
+}
+
+/// How a line names a level, and in which colour.
+fn name_of(level: Level) -> (&'static str, &'static str) {
+    match level {
         Level::Error => ("ERROR", "31"),
         Level::Warn => ("WARN", "33"),
         Level::Info => ("INFO", "32"),
         Level::Debug => ("DEBUG", "34"),
-    };
+    }
+}
+
+/// An engine line: `[devloop PART] LEVEL TIME message` (fixed in shape; scripts read it).
+fn line(part: &str, level: Level, time: &str, message: &str, colors: bool) -> String {
+    let (name, color) = name_of(level);
     if colors {
         format!("\x1b[2m[devloop {part}]\x1b[0m \x1b[{color}m{name}\x1b[0m \x1b[2m{time}\x1b[0m {message}\n")
     } else {
         format!("[devloop {part}] {name} {time} {message}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_line_gets_the_colours_that_it_had() {
+        let time = "2026-11-22T15:26:45.454Z";
+        for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
+            let lines = [false, true].map(|colors| line("engine", level, time, "it  said", colors));
+            assert_eq!(painted(lines[0].trim_end()).as_ref(), Some(&lines[1]));
+            assert_eq!(said_at(lines[0].trim_end()), moment_of(time));
+        }
+        for other in
+            ["[devloop] x", "[devloop a] LOUD 2026-11-22T15:26:45.454Z x", "[devloop a] INFO now x", "│ x │", ""]
+        {
+            assert_eq!((painted(other), said_at(other)), (None, None), "{other}");
+        }
     }
 }

@@ -217,6 +217,7 @@ fn output(line: &[u8], colours: bool) -> io::Result<Round> {
             stderr: nowhere()?.into(),
             log: Some(nowhere()?),
             log_bytes_max: u64::MAX,
+            log_index: None,
             stdout_colours: colours,
             stderr_colours: colours,
             label_width: 0,

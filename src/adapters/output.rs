@@ -30,12 +30,14 @@ mod inbox;
 mod label;
 mod lines;
 mod reader;
+pub mod replay;
 mod rules;
 mod secrets;
 mod sinks;
 mod tail;
 mod writer;
 
+use super::log_index::IndexWriter;
 use inbox::{Command, Inbox};
 use lines::Line;
 use writer::Queue;
@@ -65,6 +67,8 @@ pub struct SinkOptions {
     pub log: Option<File>,
     /// Bytes that the session log may have in all; at the end of it stands a line that says so.
     pub log_bytes_max: u64,
+    /// Learns when the log's bytes came and how the labels in it look.
+    pub log_index: Option<IndexWriter>,
     /// Whether stdout shows colours.
     pub stdout_colours: bool,
     /// Whether stderr shows colours.

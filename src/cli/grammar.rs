@@ -1,6 +1,6 @@
 //! The whole command line: for parsing, for `docs/cli.md`, for completions and manual pages.
 
-use super::{completions, graph, run};
+use super::{completions, graph, logs, run};
 use crate::docs;
 use clap::{Arg, ArgAction, Command, ValueHint};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
@@ -66,6 +66,7 @@ pub fn command() -> Command {
                 .after_long_help("Example:\n  devloop validate && devloop run"),
         )
         .subcommand(status_command())
+        .subcommand(logs_command())
         .subcommand(state_command())
         .subcommand(plan_command())
         .subcommand(graph_command())
@@ -165,6 +166,45 @@ fn status_command() -> Command {
         .arg(watch())
         .arg(config())
         .after_long_help("Examples:\n  devloop status\n  devloop status --json | jq .processes.server.state")
+}
+
+fn logs_command() -> Command {
+    let one = |id: &'static str, value: &'static str| Arg::new(id).long(id).value_name(value);
+    Command::new("logs")
+        .about("Shows the log of the running session, or of an earlier one")
+        .long_about("Shows the log of the running session, or of one that is over, coloured as it was.")
+        .arg(
+            Arg::new("follow")
+                .long("follow")
+                .short('f')
+                .action(ArgAction::SetTrue)
+                .help("Goes on until the session ends"),
+        )
+        .arg(one("lines", "N").short('n').value_parser(clap::value_parser!(usize)).help("Only the last N lines"))
+        .arg(
+            one("process", "NAME")
+                .short('p')
+                .value_delimiter(',')
+                .action(ArgAction::Append)
+                .add(ArgValueCandidates::new(completions::speakers))
+                .help("Only lines of this process or hook, or of `devloop`"),
+        )
+        .arg(one("grep", "RE").value_parser(logs::pattern).help("Only lines in which the regular expression is found"))
+        .arg(
+            one("since", "T")
+                .value_parser(logs::since)
+                .allow_hyphen_values(true)
+                .help("Only since then: 10m, 2h, 14:30, 2026-11-22"),
+        )
+        .arg(
+            one("session", "ID")
+                .num_args(0..=1)
+                .default_missing_value("")
+                .add(ArgValueCandidates::new(completions::sessions))
+                .help("Of this session; without an ID they are listed"),
+        )
+        .arg(config())
+        .after_long_help("Examples:\n  devloop logs -f\n  devloop logs -p server -n 50\n  devloop logs --since 10m --grep '(?i)error'\n  devloop logs --session")
 }
 
 fn state_command() -> Command {

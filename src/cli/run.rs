@@ -28,8 +28,9 @@ use crate::env_vars;
 use crate::failure::Failure;
 use crate::report::filter::Filter;
 use crate::report::first_screen::Beginning;
+use crate::report::human;
+use crate::report::local::Zone;
 use crate::report::{self, LineSink, Look, Reporter};
-use crate::report::{human, local_time};
 use devloop_core::effect::{Ending, Values};
 use devloop_core::engine::Engine;
 use devloop_core::names::ProcessName;
@@ -84,7 +85,7 @@ async fn session(
     let interrupts = Interrupts::install(guardian::is_ignored)
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
-    let log = session_log::create(plan.state_file.parent().unwrap_or(&plan.root));
+    let mut log = session_log::create(&plan.state_file);
     let opened = folder.and_then(|folder| folder.load().map(|values| (folder, values)));
     let opened = match opened {
         Ok(opened) => opened,
@@ -94,7 +95,7 @@ async fn session(
         }
     };
     let secrets = Arc::new(Secrets::default());
-    let (output, end) = open_output(log.as_ref().ok(), &secrets, (&asked, &plan))
+    let (output, end) = open_output(log.as_mut().ok(), &secrets, (&asked, &plan))
         .map_err(|failure| recorded(log.as_ref().ok(), failure))?;
     let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
     environment.remove_stale_files();
@@ -200,22 +201,25 @@ fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) 
 }
 
 fn open_output(
-    log: Option<&SessionLog>,
+    log: Option<&mut SessionLog>,
     secrets: &Arc<Secrets>,
     (asked, plan): (&Asked, &Plan),
 ) -> Result<(Output, OutputEnd), Failure> {
-    let options = || -> std::io::Result<SinkOptions> {
+    let (log, log_index) = log.map_or((None, None), |log| (Some(&log.file), log.index.take()));
+    let options = move || -> std::io::Result<SinkOptions> {
         Ok(SinkOptions {
             stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
             stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
-            log: log.map(|log| log.file.try_clone()).transpose()?,
+            log: log.map(std::fs::File::try_clone).transpose()?,
             log_bytes_max: session_log::LOG_BYTES_MAX,
+            log_index,
             stdout_colours: stdout_colors(),
             stderr_colours: stderr_colors(),
             label_width: asked.columns(plan),
-            stamp: asked
-                .has_timestamps
-                .then(|| Box::new(|| format!("{} ", local_time::clock(SystemTime::now())).into_bytes()) as Stamp),
+            stamp: asked.has_timestamps.then(|| {
+                let zone = zone();
+                Box::new(move || format!("{} ", zone.clock(SystemTime::now())).into_bytes()) as Stamp
+            }),
             warning: Box::new(|message| report::warning("output", message).into_bytes()),
             secrets: Arc::clone(secrets),
         })
@@ -227,7 +231,7 @@ fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Arc<Environment>, i
     let (filter, trouble) = Filter::parse(std::env::var(env_vars::RUST_LOG).ok().as_deref());
     let columns = rustix::termios::tcgetwinsize(std::io::stderr()).ok().map(|size| usize::from(size.ws_col));
     let (colors, is_terminal) = (stderr_colors(), std::io::stderr().is_terminal());
-    let look = Look { colors, columns: columns.filter(|&columns| columns > 0), is_terminal, is_quiet };
+    let look = Look { colors, columns: columns.filter(|&columns| columns > 0), is_terminal, is_quiet, zone: zone() };
     let environment = Arc::clone(environment);
     let resolve = Box::new(move |words: &Words| {
         environment.resolve_words(words, "").unwrap_or_else(|_| words.source().to_owned())
@@ -237,6 +241,10 @@ fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Arc<Environment>, i
         reporter.line("log", Level::Warn, &format!("RUST_LOG is not understood and counts as `info`: {trouble}"));
     }
     reporter
+}
+
+fn zone() -> Zone {
+    Zone::of_user(std::env::var(env_vars::TZ).ok().as_deref())
 }
 
 /// devloop's own lines on their way to stderr and the session log.

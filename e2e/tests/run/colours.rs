@@ -4,19 +4,13 @@ use super::project;
 use e2e::Project;
 use e2e::terminal;
 use std::io::Read as _;
-use std::process::Command;
 
 /// Commands that draw something in colour where they may, each on its own stream.
 const DRAWING: [&[&str]; 6] =
     [&["docs"], &["graph"], &["audit"], &["plan", "a.txt"], &["--help"], &["run", "--no-such-option"]];
 
 fn drawn(project: &Project, arguments: &[&str], on_terminal: bool) -> String {
-    let mut command: Command = project.command(arguments);
-    for variable in ["CLICOLOR", "FORCE_COLOR"] {
-        if !command.get_envs().any(|(name, _)| name == variable) {
-            command.env_remove(variable);
-        }
-    }
+    let mut command = project.command(arguments);
     if !on_terminal {
         let output = command.output().unwrap();
         return String::from_utf8([output.stdout, output.stderr].concat()).unwrap();

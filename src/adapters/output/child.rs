@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use super::super::log_index::LabelLook;
 use super::filter::{self, Look};
 use super::label::Label;
 use super::lines::{BREAK_MARK, Line, Lines};
@@ -128,6 +129,11 @@ impl Child {
             told_at: None,
             drained: false,
         }
+    }
+
+    /// How its label looks, and its lines.
+    pub(super) fn look(&self) -> LabelLook {
+        self.body.label.look(self.body.dim && !self.body.raw)
     }
 
     /// The command is dead and was answered for; descendants may still write.

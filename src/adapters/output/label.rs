@@ -1,10 +1,11 @@
 //! The label in front of each line of a child, and its colour.
 
+use super::super::log_index::LabelLook;
 use super::filter::{self, Look};
 use crate::report::columns;
 
 /// Green, yellow, blue, magenta, cyan and their bright forms; red is left to errors, white and black to terminals.
-const COLOURS: [&str; 10] = ["32", "33", "34", "35", "36", "92", "93", "94", "95", "96"];
+const COLOURS: [u8; 10] = [32, 33, 34, 35, 36, 92, 93, 94, 95, 96];
 
 /// `[EXE NAME] `: as the log has it, and as a stream shows it, plain and painted.
 #[derive(Debug, Clone)]
@@ -12,6 +13,7 @@ pub(super) struct Label {
     logged: Vec<u8>,
     plain: Vec<u8>,
     painted: Vec<u8>,
+    colour: u8,
 }
 
 impl Label {
@@ -27,11 +29,28 @@ impl Label {
         }
         shown.push(b']');
         let colour = COLOURS[usize::from(hash(words.as_bytes())) % COLOURS.len()];
-        let blanks = " ".repeat(1 + columns::lacking(&String::from_utf8_lossy(&shown), width));
-        let painted = [b"\x1b[", colour.as_bytes(), b"m", &shown, b"\x1b[0m", blanks.as_bytes()].concat();
-        let plain = [&shown, blanks.as_bytes()].concat();
-        shown.push(b' ');
-        Self { logged: shown, plain, painted }
+        Self::painted(shown, colour, width)
+    }
+
+    /// A label that was made before, with its brackets.
+    pub(super) fn painted(mut label: Vec<u8>, colour: u8, width: usize) -> Self {
+        let blanks = " ".repeat(1 + columns::lacking(&String::from_utf8_lossy(&label), width));
+        let painted = [format!("\x1b[{colour}m").as_bytes(), &label, b"\x1b[0m", blanks.as_bytes()].concat();
+        let plain = [&label, blanks.as_bytes()].concat();
+        label.push(b' ');
+        Self { logged: label, plain, painted, colour }
+    }
+
+    /// Whether a label may have that colour.
+    pub(super) fn is_colour(colour: u8) -> bool {
+        COLOURS.contains(&colour)
+    }
+
+    /// How it looks, for those who read the log later. Its last word is the name.
+    pub(super) fn look(&self, is_dim: bool) -> LabelLook {
+        let label = String::from_utf8_lossy(self.logged.trim_ascii_end()).into_owned();
+        let name = label.trim_end_matches(']').rsplit(' ').next().unwrap_or_default().to_owned();
+        LabelLook { label, name, colour: self.colour, is_dim }
     }
 
     /// The label with what is between it and the line, as a stream shows it.
@@ -61,8 +80,8 @@ mod tests {
         let painted = String::from_utf8(Label::new("node web", 0).shown(true).to_vec()).unwrap();
         assert_eq!(painted, String::from_utf8(Label::new("node web", 0).shown(true).to_vec()).unwrap());
         let code = painted.strip_prefix("\x1b[").unwrap().split('m').next().unwrap();
-        assert!(COLOURS.contains(&code), "{painted:?}");
-        assert!(COLOURS.iter().all(|code| !["30", "37", "39", "90", "97"].contains(code)));
+        assert!(COLOURS.contains(&code.parse().unwrap()), "{painted:?}");
+        assert!(COLOURS.iter().all(|code| ![30, 37, 39, 90, 97].contains(code)));
         assert!(painted.ends_with("[node web]\x1b[0m "), "{painted:?}");
     }
 

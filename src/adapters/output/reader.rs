@@ -84,7 +84,9 @@ impl Reader {
                 if let Some(who) = &streams.who {
                     self.tails.remove(who);
                 }
-                self.children.push(Child::new(id, *streams, &self.sinks));
+                let child = Child::new(id, *streams, &self.sinks);
+                self.sinks.introduce(&child.look());
+                self.children.push(child);
             }
             Command::Recall(who, make) => {
                 let living = self.children.iter().rev().find_map(|child| child.tail_of(&who));

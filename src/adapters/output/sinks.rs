@@ -3,10 +3,12 @@
 //! A file that fails costs one warning: in the log for stdout and stderr, on stderr for the log. The log stops at its
 //! limit with a line that says so.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use super::super::log_index::{IndexWriter, LabelLook, label_line};
 use super::inbox::Inbox;
 use super::secrets::Secrets;
 use super::tail::Tail;
@@ -38,6 +40,8 @@ pub(super) struct Sinks {
     stdout: usize,
     stderr: usize,
     log: Option<usize>,
+    /// Labels that the log's index knows; none without an index.
+    indexed: Option<HashSet<String>>,
     /// Bytes that the log still takes before its last line.
     log_left: u64,
     log_last: Vec<u8>,
@@ -55,30 +59,32 @@ impl Sinks {
     /// Starts a writer for each distinct file.
     pub(super) fn open(options: SinkOptions, inbox: &Arc<Inbox>) -> io::Result<Self> {
         let mut sinks = Vec::new();
-        let mut add = |file: OwnedFd, name| -> io::Result<usize> {
-            let index = sinks.len();
-            sinks.push(Sink { queue: writer::start(index, file, Arc::clone(inbox))?, name, lost: 0 });
-            Ok(index)
+        let mut add = |file: OwnedFd, index: Option<IndexWriter>, name| -> io::Result<usize> {
+            let number = sinks.len();
+            sinks.push(Sink { queue: writer::start(number, (file, index), Arc::clone(inbox))?, name, lost: 0 });
+            Ok(number)
         };
         let (stdout, stderr) = if is_same_file(&options.stdout, &options.stderr) {
-            let both = add(options.stdout, "stdout and stderr")?;
+            let both = add(options.stdout, None, "stdout and stderr")?;
             (both, both)
         } else {
-            (add(options.stdout, "stdout")?, add(options.stderr, "stderr")?)
+            (add(options.stdout, None, "stdout")?, add(options.stderr, None, "stderr")?)
         };
-        let mut log = None;
+        let (mut log, mut indexed) = (None, None);
         let mut log_left = options.log_bytes_max;
         let log_last = (options.warning)("the session log has reached its limit: nothing more is written to it");
         if let Some(file) = options.log {
             let there = file.metadata()?.len();
             log_left = log_left.saturating_sub(there).saturating_sub(log_last.len() as u64);
-            log = Some(add(file.into(), "the session log")?);
+            indexed = options.log_index.is_some().then(HashSet::new);
+            log = Some(add(file.into(), options.log_index, "the session log")?);
         }
         Ok(Self {
             files: sinks,
             stdout,
             stderr,
             log,
+            indexed,
             log_left,
             log_last,
             stdout_colours: options.stdout_colours,
@@ -133,6 +139,17 @@ impl Sinks {
     /// An empty buffer for a batch of lines.
     pub(super) fn buffer(&mut self) -> Vec<u8> {
         self.spares.pop().unwrap_or_default()
+    }
+
+    /// A child with this label is about to write.
+    pub(super) fn introduce(&mut self, look: &LabelLook) {
+        let (Some(log), Some(indexed)) = (self.log, &mut self.indexed) else { return };
+        if let Some(line) = label_line(look)
+            && !indexed.contains(&line)
+        {
+            self.files[log].queue.tell_index(&line);
+            indexed.insert(line);
+        }
     }
 
     /// What nobody may see.

@@ -64,10 +64,11 @@ impl Stage {
             stderr: wish.stderr.unwrap_or_else(|| file("err").into()),
             log: Some(wish.log.unwrap_or_else(|| file("log"))),
             log_bytes_max: wish.log_bytes_max,
+            log_index: None,
             stdout_colours: wish.colours,
             stderr_colours: wish.colours,
             label_width: wish.label_width,
-            stamp: wish.stamp.map(|stamp| Box::new(move || stamp.as_bytes().to_vec()) as super::Stamp),
+            stamp: wish.stamp.map(|stamp| Box::new(move || stamp.as_bytes().to_vec()) as Stamp),
             warning: Box::new(|words| format!("[devloop output] WARN {words}\n").into_bytes()),
             secrets: Arc::clone(&wish.secrets),
         };

@@ -5,6 +5,7 @@ use crate::check;
 use crate::story::{Script, Story};
 use devloop_core::plan::output::{Extract, Pattern, RulePlan};
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
+use devloop_core::plan::process::ProcessPlan;
 use expect_test::expect;
 use std::time::Duration;
 
@@ -128,5 +129,34 @@ fn waiting_for_a_process_whose_dependency_is_late_fails() {
         +3000ms PathsTouched [Settled src/b] → 'w began with 1 files'
         +4010ms DeadlineReached → 'w failed in w step 2 wait_for_process: DependencyFailed { process: server, cause: ProcessNotReady { process: db, within: 1s, last: None } }'
     "#]],
+    );
+}
+
+/// Seeds 25726, 30037 and 59282.
+#[test]
+fn what_a_process_left_when_it_ended_by_itself_holds_up_nobody_that_a_saved_config_starts() {
+    let slower = |process: &mut ProcessPlan| process.stop_timeout = Duration::from_secs(9);
+    let before = Planned::new().process("setup", |_| {}).process("server", |_| {});
+    let after = Planned::new().process("setup", slower).process("server", slower).process("web", |_| {});
+    // It started a daemon and ended well: the daemon lives on, and the config that changed it does not end it.
+    let script = Script { leftovers: ["setup"].into(), ..Script::default() };
+    let mut story = Story::begins(before, script).exits(50, "setup", 1, 0).config(100, after);
+    check(
+        &story.until(60_000),
+        &expect![[r#"
+            +0ms SessionBegan → watch
+            +1ms WatchingBegan
+            +1ms saved v1 → start server#1, start setup#1
+            +3ms server#1 started → 'ProcessStarted { process: server, pid: 7 }'
+            +3ms setup#1 started → 'ProcessStarted { process: setup, pid: 7 }'
+            +50ms setup#1 exited with exit status 0 → 'ProcessExited { process: setup, status: Code(0), again_in: None }'
+            +100ms PlanTouched
+            +150ms DeadlineReached → load
+            +151ms loaded a plan → apply, stop server#1, 'process server Changed, Restart', 'process setup Changed', 'process web Added, Start'
+            +156ms server#1 exited with signal 15 (SIGTERM)
+            +157ms server#1 gone → 'ProcessStopped { process: server }', start server#2, start web#1
+            +159ms server#2 started → 'ProcessStarted { process: server, pid: 7 }'
+            +159ms web#1 started → 'ProcessStarted { process: web, pid: 7 }'
+        "#]],
     );
 }

@@ -89,10 +89,11 @@ impl Processes {
                 Follows::Nothing | Follows::Stop => {}
             }
         }
+        // Only what was asked to end will: what a command left when it ended by itself may live as long as the session.
         let leaving: BTreeMap<ProcessName, Incarnation> = follows
             .keys()
             .filter_map(|name| self.all.get(name))
-            .filter(|process| process.is_alive())
+            .filter(|process| matches!(process.state, State::Stopping(_)))
             .map(|process| (process.name.clone(), process.incarnation))
             .collect();
         for (name, next) in &follows {

@@ -7,7 +7,7 @@ use crate::world::{Life, Stage};
 use devloop_core::effect::{Effect, Values};
 use devloop_core::fact::{ArtifactAnswer, Fact};
 use devloop_core::names::{ArtifactName, Generation, ProcessName};
-use devloop_core::notice::{Notice, StepFailure};
+use devloop_core::notice::{ArtifactNews, Notice, StepFailure};
 use devloop_core::plan::Plan;
 use devloop_core::plan::artifact::{ArtifactKey, generation_folder};
 use devloop_core::plan::workflow::Step as PlanStep;
@@ -34,6 +34,8 @@ pub(crate) struct Artifacts {
     uncommitted: BTreeMap<ArtifactName, Option<Generation>>,
     /// What an earlier session left: where the state names none of it, nobody can tell what it is worth.
     found: BTreeSet<Generation>,
+    /// What this session published at least once.
+    published: BTreeSet<ArtifactName>,
     is_recovered: bool,
 }
 
@@ -51,6 +53,7 @@ impl Artifacts {
             verified: verified.collect(),
             uncommitted: BTreeMap::new(),
             found: BTreeSet::new(),
+            published: BTreeSet::new(),
             is_recovered: false,
         }
     }
@@ -94,6 +97,9 @@ impl Artifacts {
                     ..
                 }) if step.after.values.contains_key(&ArtifactKey::Switching.of(artifact)) => {
                     return Err(format!("{artifact} was not published ({failure:?}) and is switched"));
+                }
+                Effect::Report(Notice::Artifact { artifact, news: ArtifactNews::Published { .. } }) => {
+                    self.published.insert(artifact.clone());
                 }
                 _ => {}
             }
@@ -183,7 +189,13 @@ impl Artifacts {
             let verified = self.verified[name];
             let is_unknown = |generation: &&Generation| verified.is_none() && self.found.contains(*generation);
             let newest = shelf.whole.iter().rev().find(|generation| !is_unknown(generation)).copied();
-            if !shelf.candidates.is_empty() || shelf.whole.len() > plan.retain || newest != verified {
+            // A publish removes what is old. One that a crash kept from that left it to the next one.
+            let is_more = if self.published.contains(name) {
+                shelf.whole.len() > plan.retain
+            } else {
+                !shelf.whole.is_subset(&self.found)
+            };
+            if !shelf.candidates.is_empty() || is_more || newest != verified {
                 return Err(format!("at rest {name} has {shelf:?} and serves {:?}", self.verified[name]));
             }
         }

@@ -262,6 +262,8 @@ impl Processes {
         let Some((_, mark, name)) = announced(effect) else { return Ok(()) };
         let name = ProcessName::from(name);
         match mark {
+            // A run that began with an earlier plan: its step fails.
+            Mark::Up | Mark::Again | Mark::Unsure if !self.newest.processes.contains_key(&name) => {}
             Mark::Up | Mark::Again => self.wished_up(name, mark == Mark::Again),
             Mark::Down => {
                 // A life that is not answered yet is stopped when it is, whatever is wanted by then.
