@@ -11,6 +11,7 @@ mod init;
 mod living;
 mod logs;
 mod man;
+mod mistakes;
 mod plan;
 mod post;
 mod run;
@@ -44,15 +45,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
         return Ok(());
     }
     colors::decide(&args);
-    let matches = match command().try_get_matches_from(args) {
+    let matches = match command().try_get_matches_from(&args) {
         Ok(matches) => matches,
-        Err(error) => return told(&error),
+        Err(error) => return told(&error, &args),
     };
     let (beginning, result) = dispatch(&matches);
     if let Err(failure) = &result
         && !failure.is_told()
     {
-        complain(&format!("{beginning}: {failure}\n"));
+        tell(beginning, &failure.to_string(), failure.hint().as_deref());
     }
     result
 }
@@ -104,13 +105,26 @@ fn asked(matches: &ArgMatches) -> audit::Asked {
 }
 
 /// Help and version go to stdout and are a success; anything else is a usage error.
-fn told(error: &clap::Error) -> Result<(), Failure> {
+fn told(error: &clap::Error, args: &[OsString]) -> Result<(), Failure> {
     let rendered = error.render();
+    if let Some(mistakes::Mistake { command, what, hint }) = mistakes::of(error, args) {
+        tell(&command, &what, Some(&hint));
+        return Err(Failure::Usage);
+    }
     if error.use_stderr() {
         complain(&if stderr_colors() { rendered.ansi().to_string() } else { rendered.to_string() });
         return Err(Failure::Usage);
     }
     print(&if stdout_colors() { rendered.ansi().to_string() } else { rendered.to_string() })
+}
+
+/// Tells what failed, why, and what to do: all errors of all commands look like this.
+fn tell(beginning: &str, why: &str, hint: Option<&str>) {
+    let painted = |sgr: &str, text: &str| {
+        if stderr_colors() { format!("\u{1b}[{sgr}m{text}\u{1b}[0m") } else { text.to_owned() }
+    };
+    let hint = hint.map_or_else(String::new, |hint| format!("{} {hint}\n", painted("1", "hint:")));
+    complain(&format!("{} {why}\n{hint}", painted("1;31", &format!("{beginning}:"))));
 }
 
 fn config_path(matches: &ArgMatches) -> Option<&PathBuf> {
