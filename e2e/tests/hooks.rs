@@ -196,9 +196,9 @@ fn captured_output_that_is_no_json_object_fails_the_step() {
 #[test]
 fn captured_output_that_is_too_long_or_no_utf_8_fails_the_step() {
     let text = "capture = \"text\"\nstate_key = \"answer\"";
-    capturing_fails(text, r#"["PUPPET", "spew", "16385", "63"]"#, "1048576 bytes");
+    capturing_fails(text, r#"["PUPPET", "spew", "16385", "63"]"#, "longer than 1 MiB");
     // One that would go on for hours is ended.
-    capturing_fails(text, r#"["PUPPET", "spew", "4000000000", "99"]"#, "1048576 bytes");
+    capturing_fails(text, r#"["PUPPET", "spew", "4000000000", "99"]"#, "longer than 1 MiB");
     for capture in [text, "capture = \"json\""] {
         capturing_fails(capture, r#"["printf", '{"answer": "\377"}']"#, "not UTF-8");
     }

@@ -77,9 +77,9 @@ fn culprit(failure: &StepFailure) -> Option<Who> {
         StepFailure::ProcessExited { process, .. } | StepFailure::ProcessNotReady { process, .. } => {
             Some(Who::Process(process.clone()))
         }
-        StepFailure::DependencyFailed { cause, .. } => culprit(cause),
         // Once a generation is rejected, its consumers have been started anew and say something else by now.
-        StepFailure::NotPublished { failure: PublishFailure::NotBuilt(cause), .. } => culprit(cause),
+        StepFailure::DependencyFailed { cause, .. }
+        | StepFailure::NotPublished { failure: PublishFailure::NotBuilt(cause), .. } => culprit(cause),
         StepFailure::NotPublished { .. }
         | StepFailure::ProcessNotRunning { .. }
         | StepFailure::ProcessStopped { .. }

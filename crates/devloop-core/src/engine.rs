@@ -186,7 +186,9 @@ impl Engine {
             self.observers.begin(self.turn.now);
             let (runs, mut reach) = self.reach();
             runs.want_startup(&mut reach);
-            std::mem::take(&mut self.typed_early).into_iter().for_each(|typed| self.typed(typed));
+            for typed in std::mem::take(&mut self.typed_early) {
+                self.typed(typed);
+            }
         }
     }
 

@@ -13,6 +13,8 @@ use super::inbox::Inbox;
 use super::secrets::Secrets;
 use super::tail::Tail;
 use super::writer::{self, Batch, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
+use crate::report::human::count;
+
 use super::{OwnLine, SinkOptions, Stamp, Warning};
 
 /// Batches from this length on are not copied for the log but shared with it; below it, joining small pieces is cheaper.
@@ -217,7 +219,8 @@ impl Sinks {
                 continue;
             }
             let lost = std::mem::take(&mut sink.lost);
-            let words = format!("{lost} lines are missing in {}: it took nothing for too long", sink.name);
+            let lines = count(lost, "line is", "lines are");
+            let words = format!("{lines} missing in {}: it took nothing for too long", sink.name);
             let warning = (self.warning)(&words);
             // stdout is the children's alone.
             let place = if self.log == Some(index) { Place::Log } else { Place::Stderr };

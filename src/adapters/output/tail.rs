@@ -81,7 +81,7 @@ mod tests {
     fn lines_of(batches: &[&str]) -> Vec<String> {
         let mut tail = Tail::new(Label::new("sh a", 0));
         for batch in batches {
-            let labelled: String = batch.split_inclusive('\n').map(|line| format!("[sh a] {line}")).collect();
+            let labelled = batch.split_inclusive('\n').flat_map(|line| ["[sh a] ", line]).collect::<String>();
             tail.take(labelled.as_bytes());
             assert!(tail.bytes.len() <= 2 * BYTES_MAX);
         }
@@ -92,7 +92,7 @@ mod tests {
     fn the_last_lines_are_kept_without_labels_and_escapes() {
         assert_eq!(lines_of(&[]), [""; 0]);
         assert_eq!(lines_of(&["one\n", "two\x1b[2J\x1b[31m red\n\x07\n"]), ["one", "two red", "^G"]);
-        let many: String = (0..1000).map(|n| format!("line {n}\n")).collect();
+        let many = (0..1000).flat_map(|n| ["line ".to_owned(), n.to_string(), "\n".to_owned()]).collect::<String>();
         let kept = lines_of(&[&many, "and\n"]);
         assert_eq!((kept.len(), kept[0].as_str(), kept[19].as_str()), (20, "line 981", "and"));
     }

@@ -14,7 +14,9 @@ impl Plan {
     #[must_use]
     pub fn only(&self, wanted: &[ProcessName]) -> Self {
         let mut kept = BTreeSet::new();
-        wanted.iter().for_each(|name| self.keep(name, &mut kept));
+        for name in wanted {
+            self.keep(name, &mut kept);
+        }
         let artifact = |artifact: &Arc<ArtifactPlan>| {
             let mut artifact = ArtifactPlan::clone(artifact);
             artifact.consumers.retain(|name| kept.contains(name));
@@ -26,8 +28,12 @@ impl Plan {
         };
         let mut plan = self.clone();
         plan.processes.retain(|name, _| kept.contains(name));
-        plan.artifacts.values_mut().for_each(|it| *it = artifact(it));
-        plan.workflows.values_mut().for_each(|it| *it = workflow(it));
+        for it in plan.artifacts.values_mut() {
+            *it = artifact(it);
+        }
+        for it in plan.workflows.values_mut() {
+            *it = workflow(it);
+        }
         plan
     }
 
@@ -35,7 +41,9 @@ impl Plan {
         if let Some(process) = self.processes.get(name)
             && kept.insert(name.clone())
         {
-            process.depends_on.iter().for_each(|dependency| self.keep(dependency, kept));
+            for dependency in &process.depends_on {
+                self.keep(dependency, kept);
+            }
         }
     }
 }
@@ -46,12 +54,20 @@ fn left(step: &Step, kept: &BTreeSet<ProcessName>) -> Step {
         Step::StartProcess(name)
         | Step::StopProcess(name)
         | Step::RestartProcess(name)
-        | Step::WaitForProcess(name)
-            if !kept.contains(name) =>
-        {
-            Step::Parallel(Vec::new())
+        | Step::WaitForProcess(name) => {
+            if kept.contains(name) {
+                step.clone()
+            } else {
+                Step::Parallel(Vec::new())
+            }
         }
         Step::Parallel(steps) => Step::Parallel(steps.iter().map(|step| left(step, kept)).collect()),
-        other => other.clone(),
+        Step::RunHook(_)
+        | Step::RunWorkflow(_)
+        | Step::Sleep(_)
+        | Step::WriteState { .. }
+        | Step::Log { .. }
+        | Step::NotifyReload
+        | Step::PublishArtifact(_) => step.clone(),
     }
 }

@@ -48,7 +48,7 @@ impl Hooks {
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
         match step.fact {
             Fact::InterruptRequested(Interrupt::Int | Interrupt::Term | Interrupt::Hup | Interrupt::Typed) => {
-                self.interrupts += 1
+                self.interrupts += 1;
             }
             Fact::GuardianLost => self.is_guardian_lost = true,
             Fact::HookFinished { task, .. } => {
