@@ -140,7 +140,7 @@ fn run_command() -> Command {
                 .long("quiet")
                 .short('q')
                 .action(ArgAction::SetTrue)
-                .help("Shows only warnings, failures and `log` steps of devloop"),
+                .help("Shows only warnings, failures and `log` steps"),
         )
         .after_long_help(
             "Examples:\n  devloop run\n  devloop run --config site/devloop.toml\n  devloop run --label-width auto --timestamps\n  devloop run --only web,worker\n\n\

@@ -58,6 +58,11 @@ pub(super) fn of(error: &clap::Error, args: &[OsString]) -> Option<Mistake> {
                 meant(&word, &values, &format!("it is one of {}", values.join(", "))),
             )
         }
+        ErrorKind::ValueValidation => {
+            let (argument, word) = (one(error, ContextKind::InvalidArg)?, one(error, ContextKind::InvalidValue)?);
+            let why = std::error::Error::source(error).map_or(more, ToString::to_string);
+            (format!("'{}' cannot be '{word}'", plain(&argument)), why)
+        }
         ErrorKind::MissingRequiredArgument => {
             let missing: Vec<String> = many(error, ContextKind::InvalidArg).iter().map(|it| plain(it)).collect();
             let verb = if missing.len() == 1 { "is" } else { "are" };
@@ -121,6 +126,7 @@ mod tests {
             "post",
             "completions bsh",
             "help zz",
+            "run --label-width wide",
             "status --json --json",
         ] {
             let args: Vec<OsString> = ["devloop"].into_iter().chain(line.split(' ')).map(OsString::from).collect();
@@ -174,6 +180,9 @@ mod tests {
             help zz
               devloop: there is no command 'zz'
               hint: `devloop --help` lists them
+            run --label-width wide
+              devloop run: '--label-width' cannot be 'wide'
+              hint: it is `auto` or a number of columns up to 200
             status --json --json
               devloop status: '--json' is there twice
               hint: `devloop status --help` shows what there is
