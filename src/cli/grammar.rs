@@ -161,7 +161,7 @@ fn config() -> Arg {
 fn status_command() -> Command {
     Command::new("status")
         .about("Shows what the running session is doing")
-        .long_about("Shows what the running session of this config is doing; exits with 1 when none runs.")
+        .long_about("Shows what the running session of this config is doing.\nExits with 1 when none runs.")
         .arg(json())
         .arg(watch())
         .arg(config())
@@ -172,7 +172,7 @@ fn logs_command() -> Command {
     let one = |id: &'static str, value: &'static str| Arg::new(id).long(id).value_name(value);
     Command::new("logs")
         .about("Shows the log of the running session, or of an earlier one")
-        .long_about("Shows the log of the running session, or of one that is over, coloured as it was.")
+        .long_about("Shows the log of the running session, or of one that is over,\ncoloured as it was.")
         .arg(
             Arg::new("follow")
                 .long("follow")
