@@ -120,9 +120,10 @@ impl Failure {
             Self::UnknownTopic { nearest: Some(nearest), .. } => format!("did you mean '{nearest}'?"),
             Self::UnknownTopic { nearest: None, .. } => "`devloop docs` lists them".to_owned(),
             Self::NoSession { .. } => "`devloop run` starts one".to_owned(),
-            Self::UnknownCommand { nearest: Some(nearest), .. } => format!("did you mean '{nearest}'?"),
+            Self::UnknownCommand { nearest: Some(nearest), .. } | Self::UnknownKey { nearest: Some(nearest), .. } => {
+                format!("did you mean '{nearest}'?")
+            }
             Self::UnknownCommand { nearest: None, .. } => "`devloop --help` lists them".to_owned(),
-            Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean '{nearest}'?"),
             Self::UnknownKey { nearest: None, .. } => "`devloop state` shows all of it".to_owned(),
             Self::Denied(_) => "`devloop audit` shows them, and `devloop docs security` what they mean".to_owned(),
             Self::ConfigIsHere => "`devloop init --print` shows what would be written".to_owned(),

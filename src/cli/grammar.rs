@@ -40,31 +40,8 @@ pub fn command() -> Command {
                 .help("Colours: auto, always or never [default: auto]"),
         )
         .subcommand(run_command())
-        .subcommand(
-            Command::new("init")
-                .about("Writes a devloop.toml for the project in this folder")
-                .long_about(
-                    "Looks at the project in this folder and writes a devloop.toml for it.\n\
-                     Runs nothing, and never writes over a config that is there.",
-                )
-                .arg(
-                    Arg::new("print")
-                        .long("print")
-                        .action(ArgAction::SetTrue)
-                        .help("Shows the config and writes nothing"),
-                )
-                .after_long_help("Examples:\n  devloop init\n  devloop init --print"),
-        )
-        .subcommand(
-            Command::new("validate")
-                .about("Checks the config; says nothing when it is right")
-                .long_about(
-                    "Checks the config and shows all that is wrong with it.\n\
-                     Starts nothing, creates nothing, and says nothing when it is right.",
-                )
-                .arg(config())
-                .after_long_help("Example:\n  devloop validate && devloop run"),
-        )
+        .subcommand(init_command())
+        .subcommand(validate_command())
         .subcommand(status_command())
         .subcommand(logs_command())
         .subcommand(state_command())
@@ -77,36 +54,14 @@ pub fn command() -> Command {
                 .about("Prints the JSON Schema of devloop.toml, for editors")
                 .after_long_help("Example:\n  devloop schema > devloop.schema.json"),
         )
-        .subcommand(
-            Command::new("completions")
-                .about("Prints what makes a shell complete devloop's command line")
-                .arg(
-                    Arg::new("shell")
-                        .value_name("SHELL")
-                        .required(true)
-                        .value_parser(completions::SHELLS)
-                        .hide_possible_values(true)
-                        .help("bash, zsh, fish, elvish or powershell"),
-                )
-                .after_long_help("Example, for bash:\n  echo 'source <(devloop completions bash)' >> ~/.bashrc"),
-        )
+        .subcommand(completions_command())
         .subcommand(
             Command::new("man")
                 .about("Prints the manual page")
                 .arg(Arg::new("command").value_name("COMMAND").help("Of which command [default: of devloop itself]"))
                 .after_long_help("Example:\n  devloop man run | man -l -"),
         )
-        .subcommand(
-            Command::new("docs")
-                .about("Prints the reference")
-                .arg(
-                    Arg::new("topic")
-                        .value_name("TOPIC")
-                        .add(ArgValueCandidates::new(topics))
-                        .help("What about [default: a list of topics]"),
-                )
-                .after_long_help("Example:\n  devloop docs config | less -R"),
-        )
+        .subcommand(docs_command())
 }
 
 fn run_command() -> Command {
@@ -156,6 +111,54 @@ fn config() -> Arg {
         .value_parser(clap::value_parser!(PathBuf))
         .value_hint(ValueHint::FilePath)
         .help("The config [default: devloop.toml here or above]")
+}
+
+fn init_command() -> Command {
+    Command::new("init")
+        .about("Writes a devloop.toml for the project in this folder")
+        .long_about(
+            "Looks at the project in this folder and writes a devloop.toml for it.\n\
+                     Runs nothing, and never writes over a config that is there.",
+        )
+        .arg(Arg::new("print").long("print").action(ArgAction::SetTrue).help("Shows the config and writes nothing"))
+        .after_long_help("Examples:\n  devloop init\n  devloop init --print")
+}
+
+fn validate_command() -> Command {
+    Command::new("validate")
+        .about("Checks the config; says nothing when it is right")
+        .long_about(
+            "Checks the config and shows all that is wrong with it.\n\
+                     Starts nothing, creates nothing, and says nothing when it is right.",
+        )
+        .arg(config())
+        .after_long_help("Example:\n  devloop validate && devloop run")
+}
+
+fn completions_command() -> Command {
+    Command::new("completions")
+        .about("Prints what makes a shell complete devloop's command line")
+        .arg(
+            Arg::new("shell")
+                .value_name("SHELL")
+                .required(true)
+                .value_parser(completions::SHELLS)
+                .hide_possible_values(true)
+                .help("bash, zsh, fish, elvish or powershell"),
+        )
+        .after_long_help("Example, for bash:\n  echo 'source <(devloop completions bash)' >> ~/.bashrc")
+}
+
+fn docs_command() -> Command {
+    Command::new("docs")
+        .about("Prints the reference")
+        .arg(
+            Arg::new("topic")
+                .value_name("TOPIC")
+                .add(ArgValueCandidates::new(topics))
+                .help("What about [default: a list of topics]"),
+        )
+        .after_long_help("Example:\n  devloop docs config | less -R")
 }
 
 fn status_command() -> Command {

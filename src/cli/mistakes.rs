@@ -108,27 +108,30 @@ mod tests {
     use expect_test::expect;
     use std::fmt::Write as _;
 
+    /// Command lines that make no sense.
+    const LINES: [&str; 16] = [
+        "sttaus",
+        "zzz",
+        "run --confg x",
+        "run extra",
+        "run --config",
+        "--color blue status",
+        "graph --format dto",
+        "graph --format svg",
+        "audit --deny leading-dahs",
+        "plan",
+        "post publish",
+        "post",
+        "completions bsh",
+        "help zz",
+        "run --label-width wide",
+        "status --json --json",
+    ];
+
     #[test]
     fn each_mistake_is_told_in_one_voice_with_a_hint() {
         let mut told = String::new();
-        for line in [
-            "sttaus",
-            "zzz",
-            "run --confg x",
-            "run extra",
-            "run --config",
-            "--color blue status",
-            "graph --format dto",
-            "graph --format svg",
-            "audit --deny leading-dahs",
-            "plan",
-            "post publish",
-            "post",
-            "completions bsh",
-            "help zz",
-            "run --label-width wide",
-            "status --json --json",
-        ] {
+        for line in LINES {
             let args: Vec<OsString> = ["devloop"].into_iter().chain(line.split(' ')).map(OsString::from).collect();
             let error = super::super::command().try_get_matches_from(&args).unwrap_err();
             match of(&error, &args) {
