@@ -174,12 +174,6 @@ impl Reporter {
         self.sink.line(format!("{shown}\n"), format!("{recorded}\n"));
     }
 
-    /// Tells something that no filter may hide, and that a user who wants it quiet finds in the session log.
-    pub fn unless_quiet(&self, shown: &str, recorded: &str) {
-        let shown = if self.is_quiet { String::new() } else { format!("{shown}\n") };
-        self.sink.line(shown, format!("{recorded}\n"));
-    }
-
     /// Tells what the session is about to do: a page on a terminal, a line a topic elsewhere.
     pub fn first_screen(&self, beginning: &Beginning<'_>) {
         const PART: &str = "session";

@@ -229,7 +229,7 @@ fn compared_line(line: &str, rough: bool) -> String {
             || word.ends_with("/browser-events");
         let is_unit = matches!(word.trim_end_matches([',', ')']), "ms" | "s" | "min" | "h");
         if is_unit && before.chars().all(|c| c.is_ascii_digit() || c == '.') && !before.is_empty() {
-            *words.last_mut().unwrap() = "0".to_owned();
+            "0".clone_into(words.last_mut().unwrap());
             words.push(word.replace("ms", "s").replace("min", "s"));
         } else if differs {
             words.push(without_numbers(word));

@@ -104,7 +104,7 @@ async fn session(
         // Fixed: `writing session log: PATH`, in both forms.
         Ok(log) => {
             let told = format!("writing session log: {}", log.path.display());
-            reporter.unless_quiet(&format!("devloop: {told}"), &format!("[devloop] {told}"));
+            reporter.always(&format!("devloop: {told}"), &format!("[devloop] {told}"));
         }
         Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
     }
