@@ -1,5 +1,4 @@
 //! The tutorial, carried out: what it says to write is written, what it says to run is run, and it shows what comes.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use e2e::{Project, page, programs, wait};
 use std::path::Path;
