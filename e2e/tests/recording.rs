@@ -1,5 +1,4 @@
 //! The picture of the README: what it shows is what a session says, and it is well made.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use e2e::wait;
 use std::path::Path;

@@ -26,8 +26,8 @@ pub(crate) struct Drain {
     is_anything_stuck: bool,
     /// The last version that a save was asked for.
     asked: Option<StateVersion>,
-    /// Whether that save worked.
-    is_saved: bool,
+    /// The same, once that save has worked.
+    saved: Option<StateVersion>,
 }
 
 struct Asked {
@@ -52,7 +52,7 @@ impl Drain {
             is_address_taken: false,
             is_anything_stuck: false,
             asked: None,
-            is_saved: false,
+            saved: None,
         }
     }
 
@@ -60,7 +60,7 @@ impl Drain {
         match step.fact {
             Fact::InterruptRequested(_) => self.interrupts += 1,
             Fact::GuardianLost => self.is_guardian_lost = true,
-            Fact::StateSaved(version) => self.is_saved |= self.asked == Some(*version),
+            Fact::StateSaved(version) => self.saved = self.asked.filter(|asked| asked == version).or(self.saved),
             Fact::Process(name, _, ProcessFact::Gone) => {
                 self.lives.remove(name);
             }
@@ -153,7 +153,7 @@ impl Drain {
             }
             Effect::SaveState { version, .. } => {
                 self.asked = Some(*version);
-                self.is_saved = false;
+                self.saved = None;
             }
             _ => {}
         }
@@ -191,7 +191,7 @@ impl Drain {
         let is_true = match ending {
             Ending::AsAsked => self.interrupts > 0 && !self.is_guardian_lost && is_in_file,
             // Also when the file happens to hold the same values: that it lasts was not confirmed.
-            Ending::Unsaved => self.interrupts > 0 && !self.is_guardian_lost && !self.is_saved,
+            Ending::Unsaved => self.interrupts > 0 && !self.is_guardian_lost && self.saved.is_none(),
             Ending::Failed => self.is_guardian_lost || self.is_address_taken,
             Ending::Abandoned { .. } => self.is_anything_stuck || self.interrupts > 2,
         };
