@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use devloop::adapters::output::{BodyStyle, ChildStreams, Output, SinkOptions};
+use devloop_core::notice::Who;
 
 const LINE_BYTES: usize = 100;
 
@@ -66,8 +67,11 @@ fn measure(kind: &str, count: &str) -> io::Result<()> {
         stderr: create("err")?.into(),
         log: Some(create("log")?),
         log_bytes_max: u64::MAX,
+        log_index: None,
         stdout_colours: kind == "coloured",
         stderr_colours: false,
+        label_width: 0,
+        stamp: None,
         warning: Box::new(|words| format!("{words}\n").into_bytes()),
         secrets: std::sync::Arc::default(),
     })?;
@@ -81,6 +85,7 @@ fn measure(kind: &str, count: &str) -> io::Result<()> {
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else { return Ok(()) };
     let id = output.attach(ChildStreams {
         label: "bench web".to_owned(),
+        who: Some(Who::Process("web".into())),
         stdout: stdout.into(),
         stderr: stderr.into(),
         inherit: true,

@@ -6,14 +6,17 @@
 
 pub mod artifact_store;
 pub mod audit_log;
+pub mod digests;
 pub mod environment;
 pub mod guardian;
 pub mod hook;
 pub mod http;
 pub mod interrupts;
 pub mod json;
+pub mod keyboard;
 pub mod launch;
 pub mod leftovers;
+pub mod log_index;
 pub mod output;
 pub mod own_files;
 pub mod plan_file;
@@ -31,12 +34,14 @@ use crate::report::Reporter;
 use artifact_store::ArtifactStore;
 use devloop_core::effect::{Effect, Ending};
 use devloop_core::fact::{Fact, TouchKind};
-use devloop_core::notice::Level;
+use devloop_core::notice::{Level, Notice};
 use devloop_core::plan::Plan;
 use devloop_core::view::View;
+use digests::Digests;
 use hook::Hooks;
 use http::{Listeners, Servers};
 use interrupts::Interrupts;
+use keyboard::{Desk, Keyboard};
 use launch::Launcher;
 use plan_file::{PlanFile, ReadPlan};
 use prober::{Asked, Prober};
@@ -55,6 +60,9 @@ use watcher::{OwnFiles, Watcher};
 pub struct Adapters {
     plan: Arc<Plan>,
     reporter: Arc<Reporter>,
+    digests: Digests,
+    /// While somebody may type.
+    keyboard: Option<Keyboard>,
     facts: FactSender,
     changes: ChangeSender,
     processes: Processes,
@@ -138,6 +146,8 @@ impl Adapters {
             launcher,
             plan,
             reporter,
+            digests: Digests::default(),
+            keyboard: None,
             changes,
             session_file,
             own_files,
@@ -149,6 +159,22 @@ impl Adapters {
             facts,
             status,
             _tasks: tasks,
+        }
+    }
+
+    /// Listens to what is typed, until the session is asked to end. `can_clear`: the terminal can be cleared.
+    pub fn listen_to_keys(&mut self, can_clear: bool) {
+        let desk = Desk {
+            facts: self.facts.clone(),
+            output: self.launcher.output().clone(),
+            reporter: Arc::clone(&self.reporter),
+            last_digest: self.digests.last(),
+            state_file: self.plan.state_file.clone(),
+            can_clear,
+        };
+        match Keyboard::listen(desk) {
+            Ok(keyboard) => self.keyboard = Some(keyboard),
+            Err(error) => self.reporter.line("keys", Level::Warn, &format!("what is typed is not heard: {error}")),
         }
     }
 
@@ -319,9 +345,14 @@ impl Hands for Adapters {
             Effect::ServeArtifact(artifact, generation) => self.launcher.environment().serve(artifact, generation),
             Effect::BroadcastReload => self.servers.broadcast_reload(),
             Effect::Report(notice) => {
+                if matches!(notice, Notice::InterruptReceived { .. } | Notice::GuardianLost) {
+                    // What is typed from now on is for whoever has the terminal next.
+                    self.keyboard = None;
+                }
                 let (now, words) = (SystemTime::now(), || self.reporter.words(&notice));
                 self.status.chronicle.heard(now, &notice, &words);
                 self.reporter.notice(&notice);
+                self.digests.heard(&notice, &self.plan, (&self.reporter, self.launcher.output()));
             }
             // The loop takes this one for itself.
             Effect::EndSession(Ending::AsAsked | Ending::Unsaved | Ending::Failed | Ending::Abandoned { .. }) => {}

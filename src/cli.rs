@@ -1,6 +1,7 @@
 //! The command line: one command a file.
 
 mod audit;
+mod colors;
 mod completions;
 mod config_file;
 mod docs;
@@ -8,7 +9,9 @@ mod grammar;
 mod graph;
 mod init;
 mod living;
+mod logs;
 mod man;
+mod mistakes;
 mod plan;
 mod post;
 mod run;
@@ -20,10 +23,9 @@ mod validate;
 mod watched_paths;
 mod watching;
 
-use crate::env_vars;
 use crate::failure::Failure;
-use anstream::ColorChoice;
 use clap::ArgMatches;
+use colors::{stderr_colors, stdout_colors};
 use devloop_core::reach::Kind;
 use rustix::termios::tcgetwinsize;
 use std::ffi::OsString;
@@ -42,20 +44,16 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     if completions::answer(&args) {
         return Ok(());
     }
-    let matches = match command().try_get_matches_from(args) {
+    colors::decide(&args);
+    let matches = match command().try_get_matches_from(&args) {
         Ok(matches) => matches,
-        Err(error) => return told(&error),
+        Err(error) => return told(&error, &args),
     };
-    match matches.get_one::<String>("color").map(String::as_str) {
-        Some("always") => ColorChoice::Always.write_global(),
-        Some("never") => ColorChoice::Never.write_global(),
-        _ => ColorChoice::Auto.write_global(),
-    }
     let (beginning, result) = dispatch(&matches);
     if let Err(failure) = &result
         && !failure.is_told()
     {
-        complain(&format!("{beginning}: {failure}\n"));
+        tell(beginning, &failure.to_string(), failure.hint().as_deref());
     }
     result
 }
@@ -64,7 +62,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
 fn dispatch(matches: &ArgMatches) -> (&'static str, Result<(), Failure>) {
     let text = |matches: &ArgMatches, name: &str| matches.get_one::<String>(name).cloned();
     match matches.subcommand() {
-        Some(("run", matches)) => (RUN_FAILED, run::main(config_path(matches))),
+        Some(("run", matches)) => (RUN_FAILED, run::main(config_path(matches), run::Asked::of(matches))),
         Some(("validate", matches)) => ("devloop validate failed", validate::main(config_path(matches))),
         Some(("audit", matches)) => ("devloop audit failed", audit::main(config_path(matches), &asked(matches))),
         Some(("plan", matches)) => {
@@ -89,6 +87,7 @@ fn dispatch(matches: &ArgMatches) -> (&'static str, Result<(), Failure>) {
             let asked = state::Asked { key: key.as_deref(), is_json, watches };
             ("devloop state failed", state::main(config_path(matches), asked))
         }
+        Some(("logs", matches)) => ("devloop logs failed", logs::main(config_path(matches), &logs::Asked::of(matches))),
         Some(("init", matches)) => ("devloop init failed", init::main(matches.get_flag("print"))),
         Some(("schema", _)) => ("devloop schema failed", schema::main()),
         Some(("completions", matches)) => {
@@ -106,31 +105,30 @@ fn asked(matches: &ArgMatches) -> audit::Asked {
 }
 
 /// Help and version go to stdout and are a success; anything else is a usage error.
-fn told(error: &clap::Error) -> Result<(), Failure> {
-    error.print().map_err(Failure::CannotWrite)?;
-    if error.use_stderr() { Err(Failure::Usage) } else { Ok(()) }
+fn told(error: &clap::Error, args: &[OsString]) -> Result<(), Failure> {
+    let rendered = error.render();
+    if let Some(mistakes::Mistake { command, what, hint }) = mistakes::of(error, args) {
+        tell(&command, &what, Some(&hint));
+        return Err(Failure::Usage);
+    }
+    if error.use_stderr() {
+        complain(&if stderr_colors() { rendered.ansi().to_string() } else { rendered.to_string() });
+        return Err(Failure::Usage);
+    }
+    print(&if stdout_colors() { rendered.ansi().to_string() } else { rendered.to_string() })
+}
+
+/// Tells what failed, why, and what to do: all errors of all commands look like this.
+fn tell(beginning: &str, why: &str, hint: Option<&str>) {
+    let painted = |sgr: &str, text: &str| {
+        if stderr_colors() { format!("\u{1b}[{sgr}m{text}\u{1b}[0m") } else { text.to_owned() }
+    };
+    let hint = hint.map_or_else(String::new, |hint| format!("{} {hint}\n", painted("1", "hint:")));
+    complain(&format!("{} {why}\n{hint}", painted("1;31", &format!("{beginning}:"))));
 }
 
 fn config_path(matches: &ArgMatches) -> Option<&PathBuf> {
     matches.get_one::<PathBuf>("config")
-}
-
-/// Whether stderr has colours: its own terminal, `--color`, `NO_COLOR`, `CLICOLOR_FORCE`.
-fn stderr_colors() -> bool {
-    has_colors(&std::io::stderr())
-}
-
-/// Whether stdout has colours.
-fn stdout_colors() -> bool {
-    has_colors(&std::io::stdout())
-}
-
-/// `CLICOLOR_FORCE=0` says no (<https://bixense.com/clicolors>), where anstream takes any value for yes.
-fn has_colors<S: anstream::stream::RawStream>(stream: &S) -> bool {
-    let is_forced_by_nothing = ColorChoice::global() == ColorChoice::Auto
-        && std::env::var_os(env_vars::CLICOLOR_FORCE).is_some_and(|it| it == "0");
-    let has_colors = anstream::AutoStream::choice(stream) != ColorChoice::Never;
-    has_colors && (!is_forced_by_nothing || stream.is_terminal())
 }
 
 /// Columns of a page on stdout.

@@ -32,6 +32,16 @@ pub struct Topic {
 /// All topics, in the order of the index.
 pub const TOPICS: &[Topic] = &[
     Topic {
+        name: "tutorial",
+        summary: "from an empty folder to a server, a build, reload and a shared address",
+        text: include_str!("../docs/tutorial.md"),
+    },
+    Topic {
+        name: "recipes",
+        summary: "Rust, Node, Python, Go, several packages, a tunnel, a coding agent",
+        text: include_str!("../docs/recipes.md"),
+    },
+    Topic {
         name: "config",
         summary: "every section and key of devloop.toml, with examples",
         text: include_str!("../docs/config.md"),
@@ -60,6 +70,12 @@ pub const TOPICS: &[Topic] = &[
         name: "artifacts",
         summary: "builds that replace what a running server serves",
         text: include_str!("../docs/artifacts.md"),
+    },
+    Topic { name: "migration", summary: "from a Procfile", text: include_str!("../docs/migration.md") },
+    Topic {
+        name: "comparison",
+        summary: "other tools, what they do and what devloop does",
+        text: include_str!("../docs/comparison.md"),
     },
     Topic {
         name: "development",
@@ -107,7 +123,7 @@ pub fn index(width: usize, colors: bool) -> String {
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "| **{}** | {} |", topic.name, topic.summary);
     }
-    text.push_str("\nStart with `devloop docs config`. `devloop --help` lists the commands.\n");
+    text.push_str("\nStart with `devloop docs tutorial`. `devloop --help` lists the commands.\n");
     format!("DEVLOOP DOCUMENTATION\n\n{}", render(&text, width, colors))
 }
 

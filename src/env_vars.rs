@@ -77,5 +77,11 @@ pub const NO_COLOR: &str = "NO_COLOR";
 pub const CLICOLOR: &str = "CLICOLOR";
 /// Read once at start: neither empty nor `0`: colours also where no terminal is.
 pub const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
+/// Read once at start: as `CLICOLOR_FORCE`; `0`: no colours (<https://force-color.org>).
+pub const FORCE_COLOR: &str = "FORCE_COLOR";
+/// Read once at start: `dumb`: no colours, and nothing that moves a cursor.
+pub const TERM: &str = "TERM";
+/// Read where local times are shown or meant: the user's time zone (tzset(3)).
+pub const TZ: &str = "TZ";
 /// Read at start: set by the script of `devloop completions`, to the name of the shell that asks for completions.
 pub const COMPLETE: &str = "DEVLOOP_COMPLETE";

@@ -1,5 +1,6 @@
 //! Why the program ended, and its exit code.
 
+use crate::env_vars;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,7 +50,20 @@ pub enum Failure {
     UnknownCommand {
         /// What was asked for.
         command: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
     },
+    /// `devloop state KEY` with a key that the state does not hold.
+    UnknownKey {
+        /// What was asked for.
+        key: String,
+        /// The nearest that is held.
+        nearest: Option<String>,
+    },
+    /// `devloop init` where a config is already.
+    ConfigIsHere,
+    /// `devloop post` outside of a process or hook that may post.
+    NoToken,
     /// `devloop run` could not begin; the text says why and what to do.
     CannotBegin(String),
     /// The session ended because something failed; it has been told.
@@ -84,6 +98,9 @@ impl Failure {
             | Self::Rejected { .. }
             | Self::UnknownTopic { .. }
             | Self::UnknownCommand { .. }
+            | Self::UnknownKey { .. }
+            | Self::NoToken
+            | Self::ConfigIsHere
             | Self::NoSession { .. }
             | Self::CannotBegin(_)
             | Self::SessionFailed
@@ -94,29 +111,52 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// What to do about it, where it is more than to read why.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoConfig { .. } => "`devloop init` writes one, and `--config PATH` names one".to_owned(),
+            Self::UnreadableConfig { .. } => "`--config PATH` names another".to_owned(),
+            Self::UnknownTopic { nearest: Some(nearest), .. } => format!("did you mean '{nearest}'?"),
+            Self::UnknownTopic { nearest: None, .. } => "`devloop docs` lists them".to_owned(),
+            Self::NoSession { .. } => "`devloop run` starts one".to_owned(),
+            Self::UnknownCommand { nearest: Some(nearest), .. } | Self::UnknownKey { nearest: Some(nearest), .. } => {
+                format!("did you mean '{nearest}'?")
+            }
+            Self::UnknownCommand { nearest: None, .. } => "`devloop --help` lists them".to_owned(),
+            Self::UnknownKey { nearest: None, .. } => "`devloop state` shows all of it".to_owned(),
+            Self::Denied(_) => "`devloop audit` shows them, and `devloop docs security` what they mean".to_owned(),
+            Self::ConfigIsHere => "`devloop init --print` shows what would be written".to_owned(),
+            Self::NoToken => {
+                "they are there in processes and hooks that `devloop run` starts and whose `events` list is absent or \
+                 names an event"
+                    .to_owned()
+            }
+            Self::Rejected { .. }
+            | Self::CannotBegin(_)
+            | Self::SessionFailed
+            | Self::NotPosted { .. }
+            | Self::CannotWrite(_)
+            | Self::Usage => return None,
+        })
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConfig { folder } => write!(
-                f,
-                "no devloop.toml in {} or in any folder above it; write one there, or name one with --config PATH",
-                folder.display()
-            ),
+            Self::NoConfig { folder } => {
+                write!(f, "no devloop.toml in {} or in any folder above it", folder.display())
+            }
             Self::UnreadableConfig { path, error } => write!(f, "cannot read the config {}: {error}", path.display()),
             Self::Rejected { path, errors: 1 } => write!(f, "the config {} has an error", path.display()),
             Self::Rejected { path, errors } => write!(f, "the config {} has {errors} errors", path.display()),
-            Self::UnknownTopic { topic, nearest: Some(nearest) } => {
-                write!(f, "there is no topic '{topic}'; did you mean '{nearest}'?")
-            }
-            Self::UnknownTopic { topic, nearest: None } => {
-                write!(f, "there is no topic '{topic}'; `devloop docs` lists them")
-            }
-            Self::NoSession { state_file } => {
-                write!(f, "no session runs that holds {}; `devloop run` starts one", state_file.display())
-            }
-            Self::UnknownCommand { command } => {
-                write!(f, "there is no command '{command}'; `devloop --help` lists them")
-            }
+            Self::UnknownTopic { topic, .. } => write!(f, "there is no topic '{topic}'"),
+            Self::NoSession { state_file } => write!(f, "no session runs that holds {}", state_file.display()),
+            Self::UnknownCommand { command, .. } => write!(f, "there is no command '{command}'"),
+            Self::UnknownKey { key, .. } => write!(f, "the state holds no key '{key}'"),
+            Self::ConfigIsHere => f.write_str("devloop.toml is here already and stays as it is"),
+            Self::NoToken => write!(f, "{} and {} are not set", env_vars::EVENTS_BASE_URL, env_vars::EVENTS_TOKEN),
             Self::CannotBegin(why) => f.write_str(why),
             Self::SessionFailed => f.write_str("the session failed"),
             Self::NotPosted { event, why } => write!(f, "cannot post to '{event}': {why}"),

@@ -96,6 +96,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("env_filter", &["src/report/filter.rs"]),
     ("log", &["src/report/filter.rs"]),
     ("humantime", &["src/report.rs"]),
+    ("tz", &["src/report/local.rs"]),
     ("pulldown_cmark", &["src/docs"]),
 ];
 

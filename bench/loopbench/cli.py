@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from . import saves, trees, servers, events, lines, life  # in the order of the table
-from . import figures, plot, rivals
+from . import figures, pages, plot, rivals
 from .checks import problems
 from .metric import METRICS
 from .places import REPOSITORY, WORK, build_devloop, build_small_programs
@@ -23,6 +23,7 @@ USAGE = """Measures devloop, the programs of its kind that are installed, and th
   bench/run save restart        these metrics; what is measured again replaces what is there
   bench/run --quick             everything once, with small numbers: whether it works, not how fast it is
   bench/run --draw              table and plot once more, from the samples that are there
+  bench/run --draw --out bench  also the tables of the README and of docs/comparison.md, which are of these samples
 
 Metrics: """
 
@@ -87,6 +88,9 @@ def main(arguments):
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "RESULTS.md").write_text(report(results))
     (options.out / "plot.svg").write_text(plot.draw(results))
+    if options.out.resolve() == REPOSITORY / "bench":
+        for name in pages.refresh(results, REPOSITORY):
+            print(f"bench: {name} has the new figures", file=sys.stderr)
     if options.check:
         found = problems(results, options.metrics or METRICS)
         for problem in found:

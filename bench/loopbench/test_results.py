@@ -4,10 +4,11 @@ import unittest
 import xml.etree.ElementTree
 from pathlib import Path
 
-from . import saves  # registers the metrics that are used here
-from . import plot
+from . import cli  # registers the metrics
+from . import pages, plot
 from .checks import problems
 from .metric import METRICS
+from .places import REPOSITORY
 from .results import Results, is_met, metric_table, number, report, summary
 
 MS = METRICS["save"].figures[0]
@@ -63,6 +64,24 @@ class TestResults(unittest.TestCase):
         self.put("entr", [{"ms": 30.0}])
         self.assertIn("| save | save → command's `main` | 2 | 3 ms | 1.50 × | ≤ 4 | yes | 30 (entr) |", summary(self.results))
         self.assertIn("- devloop: 0.1.0", report(self.results))
+
+    def test_a_page_has_a_column_a_tool_and_is_the_same_when_written_again(self):
+        self.put("devloop", [{"ms": 3.0}])
+        self.put("entr", [{"ms": 30.0}])
+        page = f"before\n{pages.BEGIN}\nold\n{pages.END}\nafter\n"
+        once = pages.refreshed(self.results, page)
+        self.assertIn("| save → command's `main`, ms | 3 | 2 | 30 |", once)
+        self.assertTrue(once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once)
+        self.assertEqual(pages.refreshed(self.results, once), once)
+        with self.assertRaises(ValueError):
+            pages.refreshed(self.results, pages.BEGIN)
+
+    def test_the_pages_of_the_repository_have_the_figures_of_its_samples(self):
+        results = Results(REPOSITORY / "bench/results.json")
+        for name in pages.PAGES:
+            page = (REPOSITORY / name).read_text()
+            self.assertIn(pages.BEGIN, page)
+            self.assertEqual(pages.refreshed(results, page), page, f"{name} is old: bench/run --draw --out bench")
 
     def test_a_benchmark_that_measures_nothing_is_found(self):
         self.assertIn("save: devloop has no sample", problems(self.results, ["save"]))

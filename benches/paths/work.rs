@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use devloop::adapters::log_index::IndexWriter;
 use devloop::adapters::output::{BodyStyle, ChildStreams, Output, SinkOptions};
 use devloop_config::Place;
 use devloop_core::effect::{Effect, Values};
@@ -14,6 +15,7 @@ use devloop_core::engine::Engine;
 use devloop_core::fact::{Captured, ExitStatus, Fact, Holder, HookOutcome, ProcessFact, Touch, TouchKind};
 use devloop_core::moment::Moment;
 use devloop_core::names::{EventName, Incarnation, ProcessName, RequestId, StateKey};
+use devloop_core::notice::Who;
 use devloop_core::plan::Plan;
 use devloop_core::plan::watch::PathPattern;
 use devloop_core::template::Template;
@@ -216,8 +218,11 @@ fn output(line: &[u8], colours: bool) -> io::Result<Round> {
             stderr: nowhere()?.into(),
             log: Some(nowhere()?),
             log_bytes_max: u64::MAX,
+            log_index: Some(IndexWriter::new(nowhere()?, "state.json")),
             stdout_colours: colours,
             stderr_colours: colours,
+            label_width: 0,
+            stamp: None,
             warning: Box::new(|words| words.as_bytes().to_vec()),
             secrets: Arc::default(),
         })?;
@@ -228,6 +233,7 @@ fn output(line: &[u8], colours: bool) -> io::Result<Round> {
             drop(writer);
             let id = output.attach(ChildStreams {
                 label: "bench child".to_owned(),
+                who: Some(Who::Process("child".into())),
                 stdout: stdout.into(),
                 stderr: stderr.into(),
                 inherit: true,

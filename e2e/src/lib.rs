@@ -7,9 +7,11 @@
     reason = "tests panic where something is not as it should be"
 )]
 
+pub mod browser;
 pub mod chorus;
 pub mod disk;
 pub mod faults;
+pub mod page;
 pub mod project;
 pub mod recording;
 pub mod session;

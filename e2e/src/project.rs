@@ -100,6 +100,7 @@ impl Project {
         let mut command = Command::new(self.programs.devloop);
         command.args(arguments).args(&self.arguments).current_dir(self.root()).stdin(Stdio::null());
         command.env_remove("RUST_LOG").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        command.env_remove("FORCE_COLOR").env_remove("CLICOLOR");
         for (name, value) in &self.variables {
             command.env(name, value);
         }

@@ -40,6 +40,11 @@ impl Session {
         Self { child, stdout, stderr }
     }
 
+    /// A session that was started on a terminal: what that shows is read as its stderr.
+    pub fn of(child: Child, screen: impl Read + Send + 'static) -> Self {
+        Self { child, stdout: Lines::none(), stderr: Lines::read(screen) }
+    }
+
     /// From now on a stream is read as the session's stdout.
     pub fn hear_stdout(&mut self, stream: impl Read + Send + 'static) {
         self.stdout = Lines::read(stream);

@@ -1,6 +1,7 @@
 //! A terminal for a stream of devloop.
 #![expect(unsafe_code, reason = "rustix opens pseudo-terminals only with a feature that nothing else here needs")]
 
+use crate::session::Session;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, FromRawFd, OwnedFd};
@@ -39,7 +40,7 @@ fn ends() -> (File, OwnedFd) {
 pub struct Keyboard {
     keys: File,
     /// Kept open, so that what is typed has a terminal also after the command.
-    _terminal: OwnedFd,
+    terminal: Option<OwnedFd>,
 }
 
 impl Keyboard {
@@ -56,7 +57,28 @@ impl Keyboard {
                 Ok(())
             });
         }
-        Self { keys, _terminal: terminal }
+        Self { keys, terminal: Some(terminal) }
+    }
+
+    /// Runs a command on a terminal of its own, of so many columns: its keyboard, and the session whose stderr is what
+    /// the terminal shows. What is typed is shown, too.
+    pub fn and_screen(command: &mut Command, columns: u16) -> (Self, Session) {
+        let keyboard = Self::of(command);
+        let size = rustix::termios::Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&keyboard.keys, size).unwrap();
+        let Self { keys, terminal } = keyboard;
+        let end = || Stdio::from(terminal.as_ref().unwrap().try_clone().unwrap());
+        command.stdout(end()).stderr(end());
+        let child = command.spawn().unwrap();
+        // The ends that the command holds for its next start must not keep the screen open.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let screen = keys.try_clone().unwrap();
+        (Self { keys, terminal: None }, Session::of(child, screen))
+    }
+
+    /// Types a line.
+    pub fn line(&mut self, line: &str) {
+        self.keys.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
     /// Types ctrl and a letter.

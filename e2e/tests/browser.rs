@@ -1,67 +1,16 @@
 //! Browser reload in a real browser: a page of the quickstart, a page of another origin, and a stream that was away.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use e2e::browser::Browser;
 use e2e::{Project, programs, wait};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// A reload that was on its way would have been seen after this.
 const SETTLED_AFTER: Duration = Duration::from_millis(700);
-
-/// What the browser is called; the continuous run installs it.
-const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
-
-/// A browser without a window. Dropping it ends it with all its processes.
-struct Browser {
-    child: Child,
-    _profile: TempDir,
-}
-
-impl Browser {
-    /// Opens a page; none if no browser is installed.
-    fn open(url: &str) -> Option<Self> {
-        let is_there = |name: &&&str| {
-            let version = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-            version.is_ok_and(|status| status.success())
-        };
-        let name = BROWSERS.iter().find(is_there);
-        assert!(name.is_some() || std::env::var_os("CI").is_none(), "the continuous run has a browser");
-        let name = name?;
-        let profile = tempfile::Builder::new().prefix("devloop-browser-").tempdir().unwrap();
-        let mut command = Command::new(name);
-        command.args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--disable-dev-shm-usage",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--no-proxy-server",
-            "--host-resolver-rules=MAP *.example 127.0.0.1",
-            "--remote-debugging-port=0",
-        ]);
-        command.arg(format!("--user-data-dir={}", profile.path().display())).arg(url);
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Some(Self { child, _profile: profile })
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let group = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        let _ = self.child.wait();
-    }
-}
 
 /// What the test's own server was asked for: path and `Sec-Fetch-Dest`, in order.
 type Asked = Arc<Mutex<Vec<(String, String)>>>;

@@ -233,6 +233,10 @@ fn bash_completes_commands_options_and_names_of_the_config() {
     assert!(complete("devloop post pu").contains("publish"), "{}", complete("devloop post pu"));
     assert!(complete("devloop docs conf").contains("config"));
     assert!(complete("devloop state sl").contains("slug"));
+    assert!(complete("devloop logs -p ser").contains("server"));
+    assert!(complete("devloop logs -p bui").contains("build"));
+    project.file(".devloop/logs/session-1000-7-0.log", "");
+    assert!(complete("devloop logs --session 10").contains("1000-7-0"));
     for shell in ["zsh", "fish", "elvish", "powershell"] {
         assert!(stdout(&project.call(&["completions", shell])).contains("DEVLOOP_COMPLETE"), "{shell}");
     }

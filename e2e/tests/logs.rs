@@ -124,6 +124,7 @@ fn the_newest_twenty_logs_are_kept_and_nothing_else_is_removed() {
     project.config("");
     for number in 1..=25 {
         project.file(&format!(".devloop/logs/session-{}-7-0.log", 1000 + number), "old");
+        project.file(&format!(".devloop/log-index/session-{}-7-0.index", 1000 + number), "old");
     }
     project.file(".devloop/logs/notes.txt", "mine").file(".devloop/logs/session-x.log", "mine");
     let mut session = project.run_watching();
@@ -139,6 +140,10 @@ fn the_newest_twenty_logs_are_kept_and_nothing_else_is_removed() {
     ]);
     expected.sort();
     assert_eq!(names, expected);
+    for number in 1..=25 {
+        let index = project.path(&format!(".devloop/log-index/session-{}-7-0.index", 1000 + number));
+        assert_eq!(index.exists(), number >= 7, "{}", index.display());
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::hands::FactSender;
 use devloop_core::effect::Errand;
 use devloop_core::fact::{CaptureFailure, Captured, ExitStatus, Fact, Holder, HookOutcome, StartFailure};
 use devloop_core::names::{HookName, TaskId};
+use devloop_core::notice::Who;
 use devloop_core::plan::Plan;
 use devloop_core::plan::hook::{Capture, HookPlan};
 use std::collections::BTreeMap;
@@ -87,6 +88,7 @@ impl Hooks {
     ) -> Result<Launched, StartFailure> {
         self.launcher.launch(&plan.command, manner, |stdout, stderr| ChildStreams {
             label: format!("{} {hook}", plan.command.program_name()),
+            who: Some(Who::Hook(hook.clone())),
             stdout,
             stderr,
             inherit: plan.output.inherit,

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use devloop_core::notice::Who;
 use regex::Regex;
 use tokio::sync::oneshot;
 
@@ -29,11 +30,14 @@ mod inbox;
 mod label;
 mod lines;
 mod reader;
+pub mod replay;
 mod rules;
 mod secrets;
 mod sinks;
+mod tail;
 mod writer;
 
+use super::log_index::IndexWriter;
 use inbox::{Command, Inbox};
 use lines::Line;
 use writer::Queue;
@@ -50,6 +54,9 @@ pub const CAPTURE_MAX: usize = 1024 * 1024;
 /// Makes a whole line of devloop's own, as it goes to stderr or the log, of a warning's words.
 pub type Warning = Box<dyn Fn(&str) -> Vec<u8> + Send>;
 
+/// What stands in front of each line of a child that is shown now, as its time.
+pub type Stamp = Box<dyn Fn() -> Vec<u8> + Send>;
+
 /// Where lines go, and how they look there.
 pub struct SinkOptions {
     /// Takes what children write to stdout. Its blocking mode is left as it is.
@@ -60,20 +67,31 @@ pub struct SinkOptions {
     pub log: Option<File>,
     /// Bytes that the session log may have in all; at the end of it stands a line that says so.
     pub log_bytes_max: u64,
+    /// Learns when the log's bytes came and how the labels in it look.
+    pub log_index: Option<IndexWriter>,
     /// Whether stdout shows colours.
     pub stdout_colours: bool,
     /// Whether stderr shows colours.
     pub stderr_colours: bool,
+    /// How wide labels of children are where they are shown, in columns; narrower ones get blanks behind them.
+    pub label_width: usize,
+    /// What stands in front of each line of a child where it is shown; the same for all lines of one read.
+    pub stamp: Option<Stamp>,
     /// How this room's own warnings look.
     pub warning: Warning,
     /// What is shown and captured as `***`.
     pub secrets: Arc<Secrets>,
 }
 
+/// Makes a line of devloop's own of the last lines of a child. Called on the reader's thread.
+pub type Recalled = Box<dyn FnOnce(&[String]) -> OwnLine + Send>;
+
 /// One start of one child, as far as its output is concerned.
 pub struct ChildStreams {
     /// `EXE NAME`: what stands between the brackets in front of each line.
     pub label: String,
+    /// Who it is, if somebody may ask for its last lines.
+    pub who: Option<Who>,
     /// The read end of its stdout.
     pub stdout: OwnedFd,
     /// The read end of its stderr.
@@ -180,6 +198,12 @@ impl Output {
     /// wait for it; lines beyond that are counted, and the number is told. `done` is dropped when the output has ended.
     pub fn drain(&self, id: StreamsId, done: oneshot::Sender<Drained>) {
         self.inbox.send(Command::Drain(id, done));
+    }
+
+    /// Writes a line of devloop's own that is made of the last lines of a child's newest start: at most twenty, 4 KiB in
+    /// all, as stderr shows them; none when there is no such child.
+    pub fn recall(&self, who: Who, make: Recalled) {
+        self.inbox.send(Command::Recall(who, make));
     }
 
     /// From now on wishes gather, and nobody is woken for each: another thread that wakes up on a busy machine would take

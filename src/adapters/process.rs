@@ -9,6 +9,7 @@ use crate::adapters::probe;
 use crate::hands::FactSender;
 use devloop_core::fact::{ExitStatus, Fact, Holder, ProbeRole, ProcessFact, StartFailure};
 use devloop_core::names::{Incarnation, ProcessName, StateKey};
+use devloop_core::notice::Who;
 use devloop_core::plan::output::{BodyStyle as PlannedStyle, Extract as PlannedExtract, RulePlan};
 use devloop_core::plan::probe::{ProbeKind, ProbePlan};
 use devloop_core::plan::process::{Contain as PlannedContain, ProcessPlan, StopSignal as PlannedSignal};
@@ -135,7 +136,7 @@ impl Processes {
         let roles: Vec<ProbeRole> = roles.into_iter().map(|(role, _)| role).collect();
         let heard = heard(life.clone(), roles);
         self.launcher.launch(&plan.command, &manner, |stdout, stderr| {
-            streams(&plan.output, label, (stdout, stderr), patterns, heard)
+            streams(&plan.output, (label, &life.process), (stdout, stderr), patterns, heard)
         })
     }
 
@@ -240,13 +241,14 @@ fn heard(life: Life, roles: Vec<ProbeRole>) -> Box<dyn Fn(Heard) + Send> {
 /// The output's options for a process.
 fn streams(
     plan: &OutputPlan,
-    label: String,
+    (label, process): (String, &ProcessName),
     (stdout, stderr): (OwnedFd, OwnedFd),
     patterns: Vec<regex::Regex>,
     heard: Box<dyn Fn(Heard) + Send>,
 ) -> ChildStreams {
     ChildStreams {
         label,
+        who: Some(Who::Process(process.clone())),
         stdout,
         stderr,
         inherit: plan.inherit,

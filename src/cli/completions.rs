@@ -3,7 +3,7 @@
 //! Completing reads the config that a command would read, and nothing else. It never shows an error, since what is
 //! being typed is not a command yet.
 
-use super::{config_file, print};
+use super::{config_file, logs, print};
 use crate::env_vars;
 use crate::failure::Failure;
 use clap_complete::CompleteEnv;
@@ -38,6 +38,22 @@ pub(super) fn answer(args: &[OsString]) -> bool {
 /// The events of the config.
 pub(super) fn events() -> Vec<CompletionCandidate> {
     names(|plan| plan.events.keys().map(ToString::to_string).collect())
+}
+
+/// The processes of the config.
+pub(super) fn processes() -> Vec<CompletionCandidate> {
+    names(|plan| plan.processes.keys().map(ToString::to_string).collect())
+}
+
+/// Whose lines a log holds.
+pub(super) fn speakers() -> Vec<CompletionCandidate> {
+    names(logs::names_of)
+}
+
+/// The sessions that have left a log, with the time at which each began.
+pub(super) fn sessions() -> Vec<CompletionCandidate> {
+    let known = config_file::quietly().map(|plan| logs::known(&plan.state_file)).unwrap_or_default();
+    known.into_iter().map(|(id, began)| CompletionCandidate::new(id).help(Some(began.into()))).collect()
 }
 
 /// Keys that the config's items write.

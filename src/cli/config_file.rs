@@ -75,9 +75,9 @@ pub(super) fn place_of(absolute: &Path) -> Place {
     Place { folder: absolute.parent().unwrap_or(Path::new("/")).to_path_buf() }
 }
 
-/// The state file of the config that is named or found. A config that is broken at the moment, as while it is edited
+/// The state file of the config that is named or found, and what the config says. A config that is broken at the moment, as while it is edited
 /// beside a running session, counts as one that does not name any.
-pub(super) fn state_file(named: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+pub(super) fn state_file(named: Option<&PathBuf>) -> Result<(PathBuf, Option<Plan>), Failure> {
     let here = std::env::current_dir().map_err(|error| {
         Failure::CannotBegin(format!("the working folder cannot be read: {error}; change into one that exists"))
     })?;
@@ -89,7 +89,8 @@ pub(super) fn state_file(named: Option<&PathBuf>) -> Result<PathBuf, Failure> {
     let absolute = here.join(&path);
     let folder = absolute.parent().unwrap_or(Path::new("/")).to_path_buf();
     let plan = devloop_config::load(&text, &Place { folder: folder.clone() }).plan;
-    Ok(plan.map_or_else(|| folder.join(".devloop/state.json"), |plan| plan.state_file))
+    let state_file = plan.as_ref().map_or_else(|| folder.join(".devloop/state.json"), |plan| plan.state_file.clone());
+    Ok((state_file, plan))
 }
 
 /// The plan of the config that is found from the working folder, if it is right. Says nothing.

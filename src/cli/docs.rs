@@ -3,6 +3,7 @@
 use super::{page_width, print, stdout_colors};
 use crate::docs;
 use crate::failure::Failure;
+use crate::report::escape::one_line;
 
 pub(super) fn main(topic: Option<&str>) -> Result<(), Failure> {
     let columns = page_width();
@@ -13,7 +14,7 @@ pub(super) fn main(topic: Option<&str>) -> Result<(), Failure> {
     match docs::topic(name) {
         Some(topic) => print(&docs::render(topic.text, columns, colors)),
         None => {
-            Err(Failure::UnknownTopic { topic: name.to_owned(), nearest: docs::nearest(name).map(|topic| topic.name) })
+            Err(Failure::UnknownTopic { topic: one_line(name), nearest: docs::nearest(name).map(|topic| topic.name) })
         }
     }
 }

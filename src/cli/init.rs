@@ -36,9 +36,7 @@ pub(super) fn main(only_print: bool) -> Result<(), Failure> {
         return print(&text);
     }
     write_new(&here.join(FILE_NAME), text.as_bytes()).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::CannotBegin(format!(
-            "{FILE_NAME} is here already and stays as it is; `devloop init --print` shows what would be written"
-        )),
+        io::ErrorKind::AlreadyExists => Failure::ConfigIsHere,
         _ => Failure::CannotBegin(format!("cannot write {}: {error}", here.join(FILE_NAME).display())),
     })?;
     let mut told = found(&draft);

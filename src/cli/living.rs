@@ -4,6 +4,7 @@ use super::config_file;
 use crate::adapters::json;
 use crate::adapters::status_file;
 use crate::failure::Failure;
+use devloop_core::plan::Plan;
 use devloop_core::value::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,11 +13,14 @@ use std::path::PathBuf;
 pub(super) struct Place {
     /// The state file.
     pub(super) state_file: PathBuf,
+    /// What the config says, unless it is broken at the moment.
+    pub(super) plan: Option<Plan>,
 }
 
 /// The place of the config that is named or found. One that is broken at the moment has its place all the same.
 pub(super) fn place(config: Option<&PathBuf>) -> Result<Place, Failure> {
-    Ok(Place { state_file: config_file::state_file(config)? })
+    let (state_file, plan) = config_file::state_file(config)?;
+    Ok(Place { state_file, plan })
 }
 
 impl Place {

@@ -2,7 +2,9 @@
 
 use super::print;
 use crate::failure::Failure;
+use crate::report::escape::one_line;
 use clap_mangen::Man;
+use devloop_config::nearest;
 
 pub(super) fn main(command: Option<&str>) -> Result<(), Failure> {
     let mut whole = super::command();
@@ -10,10 +12,14 @@ pub(super) fn main(command: Option<&str>) -> Result<(), Failure> {
     whole.build();
     let page = match command {
         None => whole,
-        Some(name) => match whole.find_subcommand(name) {
-            Some(found) => found.clone(),
-            None => return Err(Failure::UnknownCommand { command: name.to_owned() }),
-        },
+        Some(name) => {
+            let Some(found) = whole.find_subcommand(name) else {
+                let names = whole.get_subcommands().map(clap::Command::get_name);
+                let nearest = nearest(name, names).map(str::to_owned);
+                return Err(Failure::UnknownCommand { command: one_line(name), nearest });
+            };
+            found.clone()
+        }
     };
     let mut roff = Vec::new();
     Man::new(page).render(&mut roff).map_err(Failure::CannotWrite)?;

@@ -27,7 +27,8 @@ pub(super) fn main(event: &str, value: &str) -> Result<(), Failure> {
     if value.len() > VALUE_BYTES_MAX {
         return Err(failed(format!("the value is {} bytes long; at most {VALUE_BYTES_MAX} are taken", value.len())));
     }
-    let (url, token) = whereto(event).map_err(failed)?;
+    let Some(whereto) = whereto(event) else { return Err(Failure::NoToken) };
+    let (url, token) = whereto.map_err(failed)?;
     let target = Target::parse(&url).map_err(|_| {
         failed("the address in the environment is none of this machine, so no token is sent there".to_owned())
     })?;
@@ -49,21 +50,18 @@ pub(super) fn main(event: &str, value: &str) -> Result<(), Failure> {
     }
 }
 
-/// The address of an event, and the token.
-fn whereto(event: &str) -> Result<(String, String), String> {
+/// The address of an event, and the token; none where the environment has no such thing.
+fn whereto(event: &str) -> Option<Result<(String, String), String>> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let address = variable(&url_variable(&EventName::from(event)))
-        .or_else(|| Some(format!("{}/events/{event}", variable(env_vars::EVENTS_BASE_URL)?.trim_end_matches('/'))));
-    match (address, variable(env_vars::EVENTS_TOKEN)) {
-        (Some(address), Some(token)) if token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok((address, token)),
-        (Some(_), Some(_)) => Err(format!("{} holds no token of devloop", env_vars::EVENTS_TOKEN)),
-        _ => Err(format!(
-            "{} and {} are not set; they are there in processes and hooks that `devloop run` starts and whose `events` \
-             list is absent or names an event",
-            env_vars::EVENTS_BASE_URL,
-            env_vars::EVENTS_TOKEN
-        )),
-    }
+        .or_else(|| Some(format!("{}/events/{event}", variable(env_vars::EVENTS_BASE_URL)?.trim_end_matches('/'))))?;
+    let token = variable(env_vars::EVENTS_TOKEN)?;
+    let is_token = token.bytes().all(|byte| byte.is_ascii_graphic());
+    Some(if is_token {
+        Ok((address, token))
+    } else {
+        Err(format!("{} holds no token of devloop", env_vars::EVENTS_TOKEN))
+    })
 }
 
 /// All of stdin, without the line end that `echo` puts behind it.

@@ -1,5 +1,9 @@
 //! `devloop run`: puts a session together, runs it, takes it apart.
 
+mod asked;
+
+pub(super) use asked::{Asked, label_width};
+
 use super::config_file::{self, Checked};
 use super::saved_config::SavedConfig;
 use super::{complain, stderr_colors, stdout_colors, watched_paths};
@@ -7,9 +11,10 @@ use crate::adapters::environment::Environment;
 use crate::adapters::guardian::{self, Guardian};
 use crate::adapters::http::Listeners;
 use crate::adapters::interrupts::Interrupts;
+use crate::adapters::keyboard;
 use crate::adapters::launch::Launcher;
 use crate::adapters::leftovers;
-use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions};
+use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions, Stamp};
 use crate::adapters::plan_file::ReadPlan;
 use crate::adapters::session_file::{SessionFile, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
@@ -22,6 +27,9 @@ use crate::driver::inbox::Inbox;
 use crate::env_vars;
 use crate::failure::Failure;
 use crate::report::filter::Filter;
+use crate::report::first_screen::Beginning;
+use crate::report::human;
+use crate::report::local::Zone;
 use crate::report::{self, LineSink, Look, Reporter};
 use devloop_core::effect::{Ending, Values};
 use devloop_core::engine::Engine;
@@ -30,7 +38,7 @@ use devloop_core::notice::Level;
 use devloop_core::plan::Plan;
 use devloop_core::plan::words::Words;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -44,10 +52,11 @@ const FLUSH_MAX: Duration = Duration::from_millis(450);
 /// How long the end of a session waits for the guardian, which ends when no child is left.
 const DISMISSAL_MAX: Duration = Duration::from_secs(1);
 
-pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
+pub(super) fn main(config: Option<&PathBuf>, asked: Asked) -> Result<(), Failure> {
     let checked = config_file::check(config)?;
     complain(&checked.warnings);
-    let plan = Arc::new(checked.plan.clone());
+    let (plan, left_out) = asked.plan(&checked.plan)?;
+    let plan = Arc::new(plan);
     if let Err(error) = std::fs::read_dir(&plan.root) {
         return Err(cannot_begin(format!(
             "`root` names the folder {}, which cannot be read: {error}",
@@ -64,15 +73,19 @@ pub(super) fn main(config: Option<&PathBuf>) -> Result<(), Failure> {
         .build()
         .map_err(|error| cannot_begin(format!("the runtime cannot be started: {error}")))?;
     let local = LocalSet::new();
-    local.block_on(&runtime, session(checked, plan, guardian))
+    local.block_on(&runtime, session((checked, plan), guardian, (asked, left_out)))
 }
 
 /// Everything that is needed before the first thing is started or written, in that order.
-async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Result<(), Failure> {
+async fn session(
+    (checked, plan): (Checked, Arc<Plan>),
+    guardian: Guardian,
+    (asked, left_out): (Asked, Vec<String>),
+) -> Result<(), Failure> {
     let interrupts = Interrupts::install(guardian::is_ignored)
         .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
-    let log = session_log::create(plan.state_file.parent().unwrap_or(&plan.root));
+    let mut log = session_log::create(&plan.state_file);
     let opened = folder.and_then(|folder| folder.load().map(|values| (folder, values)));
     let opened = match opened {
         Ok(opened) => opened,
@@ -82,11 +95,11 @@ async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Resul
         }
     };
     let secrets = Arc::new(Secrets::default());
-    let (output, end) =
-        open_output(log.as_ref().ok(), &secrets).map_err(|failure| recorded(log.as_ref().ok(), failure))?;
+    let (output, end) = open_output(log.as_mut().ok(), &secrets, (&asked, &plan))
+        .map_err(|failure| recorded(log.as_ref().ok(), failure))?;
     let environment = Arc::new(Environment::capture(&plan.root, &plan.state_file));
     environment.remove_stale_files();
-    let reporter = Arc::new(reporter(&plan, &output, &environment));
+    let reporter = Arc::new(reporter(&plan, &output, &environment, asked.is_quiet));
     match &log {
         // Fixed: `writing session log: PATH`, in both forms.
         Ok(log) => {
@@ -95,10 +108,18 @@ async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Resul
         }
         Err(error) => reporter.line("log", Level::Warn, &format!("this session has no log: {error}")),
     }
+    let config = checked.folder.join(checked.path.file_name().unwrap_or_default());
+    reporter.first_screen(&Beginning {
+        config: &config,
+        log: log.as_ref().ok().map(|log| log.path.as_path()),
+        left_out: &left_out,
+        has_keys: keyboard::is_there(),
+    });
     watched_paths::tell(&plan, None, &reporter);
     let swept = leftovers::sweep(&plan.state_file);
     if swept > 0 {
-        let told = format!("killed what an earlier session had left behind: {swept} processes");
+        let told =
+            format!("killed what an earlier session had left behind: {}", human::count(swept, "process", "processes"));
         reporter.line("engine", Level::Warn, &told);
     }
     let listeners = match Listeners::bind(&plan, secrets) {
@@ -110,13 +131,14 @@ async fn session(checked: Checked, plan: Arc<Plan>, guardian: Guardian) -> Resul
         pid: std::process::id(),
         began_ticks: status_file::began(std::process::id()),
         began: Some(SystemTime::now()),
-        config: checked.folder.join(checked.path.file_name().unwrap_or_default()).to_string_lossy().into_owned(),
+        config: config.to_string_lossy().into_owned(),
         log: log.as_ref().ok().map(|log| log.path.to_string_lossy().into_owned()),
         events_url: listeners.events_url(),
         reload_url: listeners.reload_url(),
     };
     let launcher = Launcher::new(Rc::new(guardian), output, environment, listeners.access(), &plan.root);
-    let config = (checked.absolute.clone(), SavedConfig::new(checked, Arc::clone(&plan), Arc::clone(&reporter)));
+    let config =
+        (checked.absolute.clone(), SavedConfig::new(checked, Arc::clone(&plan), Arc::clone(&reporter), asked.only));
     let parts = (launcher.clone(), listeners, shown);
     let ending = live((&plan, config), &reporter, parts, opened, interrupts).await;
     if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
@@ -148,6 +170,9 @@ async fn live(
     let config = (config, Arc::new(saved_config) as Arc<dyn ReadPlan>);
     let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session };
     let mut adapters = Adapters::new(parts, facts, changes, tasks);
+    if keyboard::is_there() {
+        adapters.listen_to_keys(std::env::var_os(env_vars::TERM).is_some_and(|it| !it.is_empty() && it != "dumb"));
+    }
     let ending = driver::run(&mut engine, &mut inbox, &mut adapters, &SessionClock::start()).await;
     adapters.let_answers_go().await;
     Ok(ending)
@@ -175,15 +200,26 @@ fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) 
     result
 }
 
-fn open_output(log: Option<&SessionLog>, secrets: &Arc<Secrets>) -> Result<(Output, OutputEnd), Failure> {
-    let options = || -> std::io::Result<SinkOptions> {
+fn open_output(
+    log: Option<&mut SessionLog>,
+    secrets: &Arc<Secrets>,
+    (asked, plan): (&Asked, &Plan),
+) -> Result<(Output, OutputEnd), Failure> {
+    let (log, log_index) = log.map_or((None, None), |log| (Some(&log.file), log.index.take()));
+    let options = move || -> std::io::Result<SinkOptions> {
         Ok(SinkOptions {
             stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
             stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
-            log: log.map(|log| log.file.try_clone()).transpose()?,
+            log: log.map(std::fs::File::try_clone).transpose()?,
             log_bytes_max: session_log::LOG_BYTES_MAX,
+            log_index,
             stdout_colours: stdout_colors(),
             stderr_colours: stderr_colors(),
+            label_width: asked.columns(plan),
+            stamp: asked.has_timestamps.then(|| {
+                let zone = zone();
+                Box::new(move || format!("{} ", zone.clock(SystemTime::now())).into_bytes()) as Stamp
+            }),
             warning: Box::new(|message| report::warning("output", message).into_bytes()),
             secrets: Arc::clone(secrets),
         })
@@ -191,10 +227,11 @@ fn open_output(log: Option<&SessionLog>, secrets: &Arc<Secrets>) -> Result<(Outp
     options().and_then(Output::start).map_err(|error| cannot_begin(format!("its output cannot be opened: {error}")))
 }
 
-fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Arc<Environment>) -> Reporter {
+fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Arc<Environment>, is_quiet: bool) -> Reporter {
     let (filter, trouble) = Filter::parse(std::env::var(env_vars::RUST_LOG).ok().as_deref());
     let columns = rustix::termios::tcgetwinsize(std::io::stderr()).ok().map(|size| usize::from(size.ws_col));
-    let look = Look { colors: stderr_colors(), columns: columns.filter(|&columns| columns > 0) };
+    let (colors, is_terminal) = (stderr_colors(), std::io::stderr().is_terminal());
+    let look = Look { colors, columns: columns.filter(|&columns| columns > 0), is_terminal, is_quiet, zone: zone() };
     let environment = Arc::clone(environment);
     let resolve = Box::new(move |words: &Words| {
         environment.resolve_words(words, "").unwrap_or_else(|_| words.source().to_owned())
@@ -204,6 +241,10 @@ fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Arc<Environment>) -
         reporter.line("log", Level::Warn, &format!("RUST_LOG is not understood and counts as `info`: {trouble}"));
     }
     reporter
+}
+
+fn zone() -> Zone {
+    Zone::of_user(std::env::var(env_vars::TZ).ok().as_deref())
 }
 
 /// devloop's own lines on their way to stderr and the session log.

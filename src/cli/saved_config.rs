@@ -5,6 +5,7 @@ use super::watched_paths;
 use crate::adapters::plan_file::ReadPlan;
 use crate::report::Reporter;
 use devloop_core::fact::LoadedPlan;
+use devloop_core::names::ProcessName;
 use devloop_core::plan::Plan;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,8 @@ pub(super) struct SavedConfig {
     shown: PathBuf,
     absolute: PathBuf,
     reporter: Arc<Reporter>,
+    /// The processes of `--only`; none: all.
+    only: Vec<ProcessName>,
     known: Mutex<Known>,
 }
 
@@ -29,10 +32,10 @@ struct Known {
 }
 
 impl SavedConfig {
-    /// The config that a session began with.
-    pub(super) fn new(checked: Checked, plan: Arc<Plan>, reporter: Arc<Reporter>) -> Self {
+    /// The config that a session began with; `only` holds for each that is saved, too.
+    pub(super) fn new(checked: Checked, plan: Arc<Plan>, reporter: Arc<Reporter>, only: Vec<ProcessName>) -> Self {
         let Checked { path, absolute, text, warned, .. } = checked;
-        Self { shown: path, absolute, reporter, known: Mutex::new(Known { held: Ok(text), plan, warned }) }
+        Self { shown: path, absolute, reporter, only, known: Mutex::new(Known { held: Ok(text), plan, warned }) }
     }
 
     fn judge(&self, text: &str, known: &mut Known) -> LoadedPlan {
@@ -55,7 +58,7 @@ impl SavedConfig {
             known.warned = warned;
         }
         watched_paths::tell(&plan, Some(&known.plan), &self.reporter);
-        known.plan = Arc::new(plan);
+        known.plan = Arc::new(if self.only.is_empty() { plan } else { plan.only(&self.only) });
         LoadedPlan::Valid { plan: Arc::clone(&known.plan), other_root: named }
     }
 }

@@ -7,6 +7,7 @@ use crate::adapters::own_files::read_text;
 use crate::adapters::session_file::STATE_BYTES_MAX;
 use crate::failure::Failure;
 use crate::report::escape::one_line;
+use devloop_config::nearest;
 use devloop_core::value::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,8 +30,9 @@ pub(super) fn main(config: Option<&PathBuf>, asked: Asked<'_>) -> Result<(), Fai
     if let Some(text) = shown(&state, asked) {
         return print(&text);
     }
-    let key = one_line(asked.key.unwrap_or_default());
-    Err(Failure::CannotBegin(format!("the state holds no key '{key}'; `devloop state` shows all of it")))
+    let key = asked.key.unwrap_or_default();
+    let nearest = nearest(key, state.keys().map(String::as_str)).map(one_line);
+    Err(Failure::UnknownKey { key: one_line(key), nearest })
 }
 
 fn read(state_file: &Path) -> Result<BTreeMap<String, Value>, Failure> {

@@ -23,6 +23,16 @@ fn line(row: &[String], widths: &[usize], width: usize) -> String {
     cut(line.trim_end(), width)
 }
 
+/// The columns that a text lacks to be so wide.
+pub fn lacking(text: &str, width: usize) -> usize {
+    width.saturating_sub(text.width())
+}
+
+/// The columns that a text takes.
+pub fn width_of(text: &str) -> usize {
+    text.width()
+}
+
 /// A text that is no wider than that.
 pub fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {

@@ -1,5 +1,6 @@
 //! Words for what went wrong: each says what, which, and the system's own words.
 
+use super::human;
 use devloop_core::fact::{CaptureFailure, StartFailure};
 use devloop_core::notice::{PublishFailure, Restored, StepFailure, StepPlace};
 use std::time::Duration;
@@ -95,7 +96,7 @@ fn start(failure: &StartFailure) -> String {
 
 fn capture(failure: &CaptureFailure) -> String {
     match failure {
-        CaptureFailure::TooLong { bytes_max } => format!("it is longer than {bytes_max} bytes"),
+        CaptureFailure::TooLong { bytes_max } => format!("it is longer than {}", human::bytes(*bytes_max as u64)),
         CaptureFailure::NotUtf8 => "it is not UTF-8".to_owned(),
         CaptureFailure::NotJsonObject { error } => format!("it is not a JSON object: {error}"),
     }
@@ -113,11 +114,14 @@ pub fn place(path: &[StepPlace]) -> String {
     places.join(", ")
 }
 
-/// A span of time as people say it: `250 ms`, `1.5 s`, `15 s`.
+/// A span of time as people say it: `250 ms`, `1.5 s`, `15 s`, `2 min`.
 pub fn span(span: Duration) -> String {
     let millis = span.as_millis();
     if millis < 1000 {
         return format!("{millis} ms");
+    }
+    if millis >= 60_000 {
+        return human::duration(span);
     }
     let text = format!("{:.2}", span.as_secs_f64());
     format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
@@ -129,8 +133,11 @@ mod tests {
 
     #[test]
     fn spans_read_as_people_say_them() {
-        let said: Vec<String> =
-            [0, 250, 1000, 1500, 15_000, 60_250].map(Duration::from_millis).into_iter().map(span).collect();
-        assert_eq!(said, ["0 ms", "250 ms", "1 s", "1.5 s", "15 s", "60.25 s"]);
+        let said: Vec<String> = [0, 250, 1000, 1500, 15_000, 59_250, 60_250, 3_600_000]
+            .map(Duration::from_millis)
+            .into_iter()
+            .map(span)
+            .collect();
+        assert_eq!(said, ["0 ms", "250 ms", "1 s", "1.5 s", "15 s", "59.25 s", "1 min", "1 h"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::escape::one_line;
 use super::failures::{place, process_start, span, step};
-use devloop_core::fact::Interrupt;
+use devloop_core::fact::{Interrupt, Typed};
 use devloop_core::names::{ArtifactName, ProcessName, WorkflowName};
 use devloop_core::notice::{ArtifactNews, Awaited, Edit, Fate, Follows, Kept, Notice, PlanChange, PlanRejection, Who};
 use devloop_core::plan::Plan;
@@ -79,6 +79,8 @@ fn raw(notice: &Notice, plan: &Plan, resolve: &dyn Fn(&Words) -> String) -> Stri
         Notice::Slept { span: slept } => {
             format!("devloop stood still for {}; nothing that runs out has lost that time", span(*slept))
         }
+        Notice::TypedInVain(Typed::Restart(name)) => format!("there is no process '{name}' any more to be restarted"),
+        Notice::TypedInVain(Typed::Run(name)) => format!("there is no workflow '{name}' any more to be run"),
         Notice::InterruptReceived { interrupt } => interrupted(*interrupt).to_owned(),
         Notice::KillRequested => "asked a second time: everything is killed".to_owned(),
         Notice::GuardianLost => "the guardian, which keeps all children, is gone: everything is stopped".to_owned(),
@@ -211,6 +213,7 @@ fn interrupted(interrupt: Interrupt) -> &'static str {
     match interrupt {
         Interrupt::Int => "received ctrl-c, shutting down",
         Interrupt::Term => "received SIGTERM, shutting down",
+        Interrupt::Typed => "asked to quit, shutting down",
         Interrupt::Hup => "received SIGHUP, shutting down",
     }
 }

@@ -20,6 +20,7 @@ mod lower;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use place::Place;
+pub use suggest::nearest;
 
 use devloop_core::plan::Plan;
 use diagnostic::Bag;

@@ -4,7 +4,7 @@
 const CANDIDATES_MAX: usize = 1000;
 
 /// The candidate that was most likely meant, if one is near enough.
-pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let word_plain = plain(word);
     if word_plain.is_empty() {
         return None;

@@ -42,7 +42,7 @@ use self::runs::{Lineage, Reach, Runs};
 use self::session::Session;
 use self::turn::Turn;
 use crate::effect::{Effect, Ending, Values, Verdict};
-use crate::fact::{Fact, Interrupt, LoadedPlan};
+use crate::fact::{Fact, Interrupt, LoadedPlan, Typed};
 use crate::moment::Moment;
 use crate::names::StateKey;
 use crate::notice::{Follows, Notice};
@@ -75,6 +75,8 @@ pub struct Engine {
     patience: Patience,
     drain: Option<Drain>,
     interrupts: u32,
+    /// Typed before anything could be started, in its order.
+    typed_early: Vec<Typed>,
     is_guardian_lost: bool,
 }
 
@@ -99,6 +101,7 @@ impl Engine {
             patience: Patience::default(),
             drain: None,
             interrupts: 0,
+            typed_early: Vec::new(),
             is_guardian_lost: false,
             plan,
         }
@@ -122,6 +125,7 @@ impl Engine {
             Fact::SessionBegan => self.session_began(),
             Fact::DeadlineReached => {}
             Fact::InterruptRequested(interrupt) => self.interrupted(interrupt),
+            Fact::Typed(typed) => self.typed(typed),
             Fact::SuspendRequested => self.turn.ask(Effect::Suspend),
             Fact::Slept(span) => {
                 self.turn.report(Notice::Slept { span });
@@ -182,6 +186,24 @@ impl Engine {
             self.observers.begin(self.turn.now);
             let (runs, mut reach) = self.reach();
             runs.want_startup(&mut reach);
+            for typed in std::mem::take(&mut self.typed_early) {
+                self.typed(typed);
+            }
+        }
+    }
+
+    fn typed(&mut self, typed: Typed) {
+        match (&typed, self.phase) {
+            (_, Phase::Arming) => self.typed_early.push(typed),
+            (_, Phase::Draining | Phase::Killing | Phase::Ended) => {}
+            (Typed::Restart(name), _) if self.plan.processes.contains_key(name) => {
+                self.processes.want_restart(&mut self.turn, name);
+            }
+            (Typed::Run(name), _) if self.plan.workflows.contains_key(name) => {
+                let (runs, mut reach) = self.reach();
+                runs.want_typed(name, &mut reach);
+            }
+            (Typed::Restart(_) | Typed::Run(_), _) => self.turn.report(Notice::TypedInVain(typed)),
         }
     }
 

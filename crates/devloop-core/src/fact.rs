@@ -1,7 +1,7 @@
 //! All that can happen. A fact cannot be refused.
 
 use crate::names::{
-    EventName, Generation, HookName, Incarnation, ProcessName, RequestId, StateKey, StateVersion, TaskId,
+    EventName, Generation, HookName, Incarnation, ProcessName, RequestId, StateKey, StateVersion, TaskId, WorkflowName,
 };
 use crate::plan::Plan;
 use crate::value::Value;
@@ -20,6 +20,8 @@ pub enum Fact {
     DeadlineReached,
     /// A signal asked for the end.
     InterruptRequested(Interrupt),
+    /// Somebody at the terminal typed what they want; may come at any time, and name what is not there any more.
+    Typed(Typed),
     /// A terminal asked for a pause (`SIGTSTP`).
     SuspendRequested,
     /// The loop stood still for so long, because devloop or the machine was stopped. The clock has not counted that
@@ -130,6 +132,17 @@ pub enum Interrupt {
     Term,
     /// `SIGHUP`.
     Hup,
+    /// Typed at the terminal.
+    Typed,
+}
+
+/// What somebody at the terminal wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A new life of a process, also of one that does not run.
+    Restart(ProcessName),
+    /// A run of a workflow, without changed files.
+    Run(WorkflowName),
 }
 
 /// One changed path.

@@ -6,7 +6,7 @@ mod saved;
 pub use failures::{ArtifactNews, PublishFailure, Restored, StepFailure, StepPlace};
 pub use saved::{Edit, Follows, Kept, PlanChange, PlanRejection};
 
-use crate::fact::{ExitStatus, Interrupt, StartFailure};
+use crate::fact::{ExitStatus, Interrupt, StartFailure, Typed};
 use crate::names::{ArtifactName, EventName, HookName, ProcessName, StateKey, WorkflowName};
 use crate::plan::workflow::MessageStyle;
 use std::sync::Arc;
@@ -249,6 +249,8 @@ pub enum Notice {
         /// For how long.
         span: Duration,
     },
+    /// Somebody typed what cannot be done: the config does not name it.
+    TypedInVain(Typed),
     /// A signal asked for the end.
     InterruptReceived {
         /// Which.
@@ -300,6 +302,7 @@ impl Notice {
             | Self::ObserverFailed { .. }
             | Self::Artifact { .. }
             | Self::EventLoop { .. }
+            | Self::TypedInVain(_)
             | Self::PlanKept(_) => Level::Warn,
             Self::ProcessStartFailed { .. }
             | Self::ProcessHeldBack { .. }
@@ -339,6 +342,7 @@ impl Notice {
             Self::Artifact { .. } => "artifacts",
             Self::StateSaveFailed { .. } | Self::StateSaveRecovered => "state",
             Self::PlanChanged(_) | Self::PlanKept(_) | Self::PlanRejected(_) | Self::PlanRestored => "config",
+            Self::TypedInVain(_) => "keys",
             Self::Slept { .. } | Self::InterruptReceived { .. } | Self::KillRequested | Self::GuardianLost => "engine",
         }
     }

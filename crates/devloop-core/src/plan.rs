@@ -5,6 +5,7 @@ pub mod command;
 pub mod event;
 pub mod footprint;
 pub mod hook;
+mod only;
 pub mod output;
 pub mod probe;
 pub mod process;

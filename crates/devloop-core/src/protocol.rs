@@ -107,6 +107,7 @@ impl Protocol {
             Fact::DeadlineReached
             | Fact::InterruptRequested(_)
             | Fact::SuspendRequested
+            | Fact::Typed(_)
             | Fact::Slept(_)
             | Fact::GuardianLost
             | Fact::PlanTouched => {}

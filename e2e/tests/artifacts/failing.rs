@@ -181,3 +181,38 @@ fn a_state_file_that_cannot_be_written_fails_the_publish_before_any_consumer_res
     assert_eq!(site.served(), served);
     assert!(session.stop().success(), "{}", session.told());
 }
+
+// promise: saved.runs.1
+#[test]
+fn a_publish_ends_as_it_began_when_the_config_is_replaced_meanwhile() {
+    let site = Site::with(PATIENT, "startup_workflows = [\"content\"]");
+    let mut session = site.project.run();
+    session.wait_for("triggered with ");
+    let first = site.served();
+    site.project.file("slow", "");
+    site.publish_again(&session);
+    wait::until("the build fills its folder", || site.project.path("building").exists().then_some(()));
+    let text = std::fs::read_to_string(site.project.path("devloop.toml")).unwrap();
+    let replaced = text
+        .replace("the step is done", "the new step is done")
+        .replace("build-artifact 12; if", "build-artifact 12; echo built anew; if");
+    site.project.file("devloop.toml", &replaced);
+    session.wait_for("applied: workflow 'content' changed");
+    session.wait_for("applied: hook 'build' changed");
+    assert_eq!((site.served(), session.count("the step is done")), (first.clone(), 1));
+    site.project.file("go", "");
+    session.wait_for_count("the step is done", 2);
+    session.wait_for_count("triggered with ", 2);
+    let second = site.served();
+    assert!(second != first && site.asks() == Some(second.clone()), "{}", session.told());
+    site.is_settled();
+    std::fs::remove_file(site.project.path("slow")).unwrap();
+    site.publish_again(&session);
+    session.wait_for("the new step is done");
+    session.wait_for_stdout("built anew");
+    session.wait_for_count("triggered with ", 3);
+    assert!(site.served() != second, "{}", session.told());
+    assert_eq!(session.count("the step is done"), 2);
+    site.is_settled();
+    assert!(session.stop().success(), "{}", session.told());
+}

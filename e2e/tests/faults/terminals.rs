@@ -47,12 +47,12 @@ command = ["sh", "-c", "setsid sh -c 'echo $$$$ > apart.pid; while :; do echo a 
 restart = "always"
 output = { inherit = false }
 readiness = { kind = "output", pattern = "tick" }
-liveness = { kind = "output", pattern = "tick", timeout_ms = 1000 }
+liveness = { kind = "output", pattern = "tick", timeout_ms = 2000 }
 [process.asked]
 command = ["PUPPET", "write-pid", "asked.pid", "hang"]
 restart = "always"
 readiness = { kind = "exec", command = ["true"] }
-liveness = { kind = "exec", command = ["true"], interval_ms = 20, timeout_ms = 500 }
+liveness = { kind = "exec", command = ["true"], interval_ms = 20, timeout_ms = 2000 }
 "#;
 
 /// How long a session sleeps: longer than any of its time limits.

@@ -57,13 +57,13 @@ fn an_answer_that_is_not_2xx_is_no_success_and_the_wait_fails_in_its_time() {
 [process.web]
 command = ["PUPPET", "serve-status", "{address}", "503", "busy", "hang"]
 autostart = false
-readiness = {{ kind = "http", url = "http://{address}/", interval_ms = 20, timeout_ms = 300 }}
+readiness = {{ kind = "http", url = "http://{address}/", interval_ms = 20, timeout_ms = 2000 }}
 "#
     ));
     let mut session = project.run_watching();
     project.file("go", "");
     let line = session.wait_for("workflow failed; continuing runtime in degraded mode");
-    assert!(line.contains("process 'web' did not become ready within 300 ms") && line.contains("503"), "{line}");
+    assert!(line.contains("process 'web' did not become ready within 2000 ms") && line.contains("503"), "{line}");
     assert!(session.stop().success());
     assert_eq!(session.count("the wait is over"), 0);
 }
@@ -304,7 +304,7 @@ fn redirected(path: &str, away: &str) -> (String, bool) {
 [process.web]
 command = ["PUPPET", "redirect", "{address}", "{away}"]
 autostart = false
-readiness = {{ kind = "http", url = "http://{address}{path}", interval_ms = 20, timeout_ms = 700 }}
+readiness = {{ kind = "http", url = "http://{address}{path}", interval_ms = 20, timeout_ms = 3000 }}
 "#
     ));
     let session = project.run_watching();
@@ -359,13 +359,13 @@ fn a_process_that_is_no_longer_well_is_restarted_unless_its_policy_is_never() {
 command = ["PUPPET", "append", "kept", "life", "print", "kept is up", "hang"]
 restart = "never"
 readiness = { kind = "output", pattern = "kept is up" }
-liveness = { kind = "exec", command = ["test", "-e", "well"], interval_ms = 10, timeout_ms = 50 }
+liveness = { kind = "exec", command = ["test", "-e", "well"], interval_ms = 10, timeout_ms = 1500 }
 [process.renewed]
 command = ["PUPPET", "append", "renewed", "life", "print", "renewed is up", "hang"]
 restart = "on_failure"
 restart_delay_ms = 1
 readiness = { kind = "output", pattern = "renewed is up" }
-liveness = { kind = "exec", command = ["test", "-e", "well"], interval_ms = 10, timeout_ms = 50 }
+liveness = { kind = "exec", command = ["test", "-e", "well"], interval_ms = 10, timeout_ms = 1500 }
 "#,
     );
     project.file("well", "");
@@ -391,7 +391,7 @@ fn liveness_is_asked_only_once_a_process_is_ready() {
 command = ["PUPPET", "append", "lives", "life", "await-file", "open", "print", "up", "hang"]
 restart = "always"
 readiness = { kind = "output", pattern = "up" }
-liveness = { kind = "exec", command = ["sh", "-c", "echo asked >> asked; test -e open"], interval_ms = 5, timeout_ms = 20 }
+liveness = { kind = "exec", command = ["sh", "-c", "echo asked >> asked; test -e open"], interval_ms = 5, timeout_ms = 5000 }
 [process.beat]
 command = ["PUPPET", "hang"]
 readiness = { kind = "exec", command = ["sh", "-c", "echo asked >> beat; false"], interval_ms = 5 }

@@ -1,7 +1,9 @@
 //! Folders that come, go, move, or are links.
 
 use crate::{is_told, recording_src};
+use e2e::disk::Disk;
 use e2e::recording::files_of;
+use e2e::session::Session;
 use e2e::{Project, programs, wait};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -145,5 +147,40 @@ fn w3_a_root_that_is_moved_away_and_back_is_told_and_watched() {
         fs::rename(project.path("away"), project.path("tree")).unwrap();
         wait::file(&project.path("tree/runs"), |text| text.contains(&new));
     }
+    assert!(session.stop().success(), "{}", session.told());
+}
+
+// promise: watch.change.7
+#[test]
+fn what_is_mounted_while_a_session_lasts_is_watched_and_so_is_what_it_hid() {
+    let project = recording_src("");
+    project.file("src/disk/x", "");
+    let Some(mut disk) = Disk::mount(&project.path("src/disk"), "1m") else {
+        assert!(std::env::var_os("CI").is_none(), "the continuous run has mount namespaces");
+        return;
+    };
+    let inside = |file: &str, text: &str| fs::write(disk.seen(&project.path(file)), text).unwrap();
+    inside("src/disk/below", "old");
+    let mut session = Session::start(disk.command(&project.command(&["run"])));
+    session.wait_for("watching ");
+    inside("src/disk/below", "new");
+    let told = |file: &str, count: usize| {
+        wait::until(&format!("{file} is told {count} times"), || {
+            let runs = project.runs_of_all();
+            (runs.iter().filter(|run| run.files.iter().any(|told| told == file)).count() >= count).then_some(())
+        });
+    };
+    told("src/disk/below", 1);
+    let order = |disk: &mut Disk, script: &str| assert!(disk.run(script), "{script}");
+    let point = project.path("src/disk").display().to_string();
+    order(&mut disk, &format!("mount -t tmpfs -o size=1m tmpfs '{point}'"));
+    told("src/disk/below", 2);
+    order(&mut disk, &format!("echo new > '{point}/above'"));
+    told("src/disk/above", 1);
+    order(&mut disk, &format!("umount '{point}'"));
+    told("src/disk/above", 2);
+    told("src/disk/below", 3);
+    order(&mut disk, &format!("echo newer > '{point}/below'"));
+    told("src/disk/below", 4);
     assert!(session.stop().success(), "{}", session.told());
 }

@@ -48,6 +48,13 @@ pub fn is_ignored(signal: rustix::process::Signal) -> bool {
     }
 }
 
+/// From now on a read of the terminal fails in the background (`EIO`, termios(3)) and does not stop devloop (SIGTTIN).
+/// Children have dispositions of their own.
+pub fn ignore_background_reads() {
+    // SAFETY: an ignored signal has no handler that could be wrong, and the call touches no memory of ours.
+    unsafe { libc::signal(libc::SIGTTIN, libc::SIG_IGN) };
+}
+
 /// Signals a child of ours that we have not reaped, so that its pid is still its own.
 pub(super) fn send(pid: i32, signal: i32) {
     if pid > 1 {

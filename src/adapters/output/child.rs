@@ -6,12 +6,16 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use super::super::log_index::LabelLook;
 use super::filter::{self, Look};
 use super::label::Label;
 use super::lines::{BREAK_MARK, Line, Lines};
 use super::rules::Search;
 use super::secrets::Secrets;
 use super::sinks::{Place, Sinks};
+use super::tail::Tail;
+use devloop_core::notice::Who;
+
 use super::{BodyStyle, CAPTURE_MAX, ChildStreams, Drained, Heard, SILENCE, StreamsId};
 
 /// How long words about one child are gathered after one was told.
@@ -91,13 +95,15 @@ pub(super) struct Child {
     search: Search,
     captured: Option<Vec<u8>>,
     overflowed: bool,
+    /// Its last lines, and whose they are.
+    tail: Option<(Who, Tail)>,
     heard: Box<dyn Fn(Heard) + Send>,
     told_at: Option<Instant>,
     drained: bool,
 }
 
 impl Child {
-    pub(super) fn new(id: StreamsId, streams: ChildStreams) -> Self {
+    pub(super) fn new(id: StreamsId, streams: ChildStreams, sinks: &Sinks) -> Self {
         let open = |pipe: OwnedFd| {
             // The read end is ours alone; where this fails, a read waits only for bytes that `poll` has promised.
             let _ = rustix::io::ioctl_fionbio(&pipe, true);
@@ -110,15 +116,12 @@ impl Child {
                 size: Size::AsMade,
             })
         };
+        let label = Label::new(&streams.label, sinks.label_width());
         Self {
             id,
             streams: [open(streams.stdout), open(streams.stderr)],
-            body: Body {
-                label: Label::new(&streams.label),
-                inherit: streams.inherit,
-                dim: streams.style == BodyStyle::Dim,
-                raw: streams.raw,
-            },
+            tail: streams.who.map(|who| (who, Tail::new(label.clone()))),
+            body: Body { label, inherit: streams.inherit, dim: streams.style == BodyStyle::Dim, raw: streams.raw },
             search: Search::new(streams.rules, streams.patterns),
             captured: streams.capture.then(Vec::new),
             overflowed: false,
@@ -128,9 +131,24 @@ impl Child {
         }
     }
 
+    /// How its label looks, and its lines.
+    pub(super) fn look(&self) -> LabelLook {
+        self.body.label.look(self.body.dim && !self.body.raw)
+    }
+
     /// The command is dead and was answered for; descendants may still write.
     pub(super) fn is_drained(&self) -> bool {
         self.drained
+    }
+
+    /// Its last lines, if it is the one.
+    pub(super) fn tail_of(&self, who: &Who) -> Option<&Tail> {
+        self.tail.as_ref().filter(|(own, _)| own == who).map(|(_, tail)| tail)
+    }
+
+    /// What is left of it.
+    pub(super) fn into_tail(self) -> Option<(Who, Tail)> {
+        self.tail
     }
 
     /// Nothing more can come of it.
@@ -245,10 +263,14 @@ impl Child {
         let Some(stream) = &mut self.streams[side as usize] else { return };
         let place = side.place();
         let logs = sinks.has(Place::Log);
-        let same = logs && self.body.inherit && !sinks.has_colours(place);
+        let stamp = if self.body.inherit { sinks.stamp() } else { Vec::new() };
+        let is_alike = stamp.is_empty() && self.body.label.logged() == self.body.label.shown(false);
+        let same = logs && self.body.inherit && is_alike && !sinks.has_colours(place);
         let mut batch = Batch {
             shown: self.body.inherit.then(|| sinks.buffer()),
-            logged: logs.then(|| sinks.buffer()),
+            // Without a log what nobody sees is made all the same, for its tail.
+            logged: (logs || !self.body.inherit).then(|| sinks.buffer()),
+            stamp,
             colours: sinks.has_colours(place),
             same,
             plain: matches!(next, Next::Bytes(bytes) if stream.is_plain_with(bytes)),
@@ -267,15 +289,17 @@ impl Child {
                 stream.show_at = None;
             }
         }
+        let mut tail = self.tail.as_mut().map(|(_, tail)| tail);
         match batch {
             Batch { same: true, logged: Some(both), shown: Some(unused), .. } => {
                 sinks.keep(unused);
-                sinks.hand_over_both(place, both);
+                sinks.hand_over_both(place, both, tail);
             }
             Batch { shown, logged, .. } => {
-                for (place, batch) in [(place, shown), (Place::Log, logged)] {
+                for (place, batch) in [(Place::Log, logged), (place, shown)] {
                     if let Some(batch) = batch {
-                        sinks.hand_over(place, batch);
+                        // The first of them that there is.
+                        sinks.hand_over(place, batch, tail.take());
                     }
                 }
             }
@@ -321,6 +345,8 @@ fn grow(_pipe: &OwnedFd) -> Size {
 struct Batch {
     shown: Option<Vec<u8>>,
     logged: Option<Vec<u8>>,
+    /// What stands in front of each line that is shown.
+    stamp: Vec<u8>,
     colours: bool,
     /// So far the stream gets what the log gets, and `shown` is empty: what is in `logged` is for both.
     same: bool,
@@ -340,17 +366,19 @@ impl Batch {
         }
         let mark = if line.broken { BREAK_MARK.as_bytes() } else { b"" };
         if let Some(out) = &mut self.logged {
-            put(out, &body.label, false, text);
+            put(out, body.label.logged(), text);
             out.extend_from_slice(mark);
             out.push(b'\n');
         }
         if let Some(out) = &mut self.shown
             && !self.same
         {
+            out.extend_from_slice(&self.stamp);
+            let label = body.label.shown(self.colours);
             if body.raw {
-                put(out, &body.label, self.colours, text);
+                put(out, label, text);
             } else {
-                out.extend_from_slice(body.label.bytes(self.colours));
+                out.extend_from_slice(label);
                 filter::show(text, Look { colours: self.colours, dim: body.dim }, out);
             }
             out.extend_from_slice(mark);
@@ -360,8 +388,7 @@ impl Batch {
 }
 
 /// Appends a line as it is. One look at the room for all of it: this is where all bytes pass.
-fn put(out: &mut Vec<u8>, label: &Label, colours: bool, text: &[u8]) {
-    let label = label.bytes(colours);
+fn put(out: &mut Vec<u8>, label: &[u8], text: &[u8]) {
     out.reserve(label.len() + text.len() + BREAK_MARK.len() + 1);
     out.extend_from_slice(label);
     out.extend_from_slice(text);

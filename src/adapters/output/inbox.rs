@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
 
-use super::{ChildStreams, Drained, OwnLine, StreamsId};
+use super::{ChildStreams, Drained, OwnLine, Recalled, StreamsId};
+use devloop_core::notice::Who;
 
 /// One wish to the reader thread; they are met in order.
 pub(super) enum Command {
@@ -13,6 +14,8 @@ pub(super) enum Command {
     Attach(StreamsId, Box<ChildStreams>),
     /// The child is dead: read all there is, then answer.
     Drain(StreamsId, oneshot::Sender<Drained>),
+    /// A line of devloop's own, made of the last lines of a child.
+    Recall(Who, Recalled),
     /// A line of devloop's own.
     Line(OwnLine),
     /// A writer could not write to its file and writes no more.

@@ -3,6 +3,7 @@
 //! `poll` and not `epoll`: a session has a few dozen pipes, a loud one is read a quarter of a MiB at a time, and one code
 //! serves all systems.
 
+use std::collections::BTreeMap;
 use std::io::{self, PipeReader};
 use std::sync::Arc;
 use std::thread;
@@ -12,8 +13,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::child::{Child, Side};
+use devloop_core::notice::Who;
+
 use super::inbox::{self, Command, Inbox};
 use super::sinks::Sinks;
+use super::tail::Tail;
 
 /// Bytes of one read.
 const READ_MAX: usize = 256 * 1024;
@@ -31,13 +35,16 @@ struct Reader {
     sinks: Sinks,
     children: Vec<Child>,
     buffer: Vec<u8>,
+    /// The last lines of those that are no longer there: of each the newest start.
+    tails: BTreeMap<Who, Tail>,
     /// It was told that there are too many daemons; once is enough.
     told_of_daemons: bool,
 }
 
 /// Starts the thread; it ends when the inbox is closed.
 pub(super) fn start(inbox: Arc<Inbox>, wake: PipeReader, sinks: Sinks) -> io::Result<()> {
-    let reader = Reader { inbox, wake, sinks, children: Vec::new(), buffer: vec![0; READ_MAX], told_of_daemons: false };
+    let (children, tails, buffer) = (Vec::new(), BTreeMap::new(), vec![0; READ_MAX]);
+    let reader = Reader { inbox, wake, sinks, children, buffer, tails, told_of_daemons: false };
     thread::Builder::new().name("devloop-output".to_owned()).spawn(move || reader.run()).map(|_| ())
 }
 
@@ -73,7 +80,20 @@ impl Reader {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Attach(id, streams) => self.children.push(Child::new(id, *streams)),
+            Command::Attach(id, streams) => {
+                if let Some(who) = &streams.who {
+                    self.tails.remove(who);
+                }
+                let child = Child::new(id, *streams, &self.sinks);
+                self.sinks.introduce(&child.look());
+                self.children.push(child);
+            }
+            Command::Recall(who, make) => {
+                let living = self.children.iter().rev().find_map(|child| child.tail_of(&who));
+                let tail = living.or_else(|| self.tails.get(&who));
+                let lines = tail.map_or_else(Vec::new, |tail| tail.lines(self.sinks.stderr_has_colours()));
+                self.sinks.own_line(make(&lines));
+            }
             Command::Drain(id, done) => {
                 if let Some(child) = self.children.iter_mut().find(|child| child.id == id) {
                     child.read_all(&mut self.buffer, &mut self.sinks);
@@ -120,13 +140,17 @@ impl Reader {
     }
 
     fn forget(&mut self) {
-        self.children.retain(|child| !child.is_over());
+        let over: Vec<Child> = self.children.extract_if(.., |child| child.is_over()).collect();
+        for child in over {
+            keep(&mut self.tails, &self.children, child);
+        }
         let lingering = self.children.iter().filter(|child| child.is_drained()).count();
         for _ in LINGERING_MAX..lingering {
             if let Some(oldest) = self.children.iter().position(Child::is_drained) {
                 let mut oldest = self.children.remove(oldest);
                 // What it has written so far is not lost.
                 oldest.read_all(&mut self.buffer, &mut self.sinks);
+                keep(&mut self.tails, &self.children, oldest);
                 if !std::mem::replace(&mut self.told_of_daemons, true) {
                     let words = format!(
                         "more than {LINGERING_MAX} daemons that children left behind still hold their output: \
@@ -136,6 +160,15 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+/// Keeps the last lines of a child that goes, unless its next start is there already.
+fn keep(tails: &mut BTreeMap<Who, Tail>, children: &[Child], gone: Child) {
+    if let Some((who, tail)) = gone.into_tail()
+        && !children.iter().any(|child| child.tail_of(&who).is_some())
+    {
+        tails.insert(who, tail);
     }
 }
 

@@ -3,14 +3,19 @@
 //! A file that fails costs one warning: in the log for stdout and stderr, on stderr for the log. The log stops at its
 //! limit with a line that says so.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use super::super::log_index::{IndexWriter, LabelLook, label_line};
 use super::inbox::Inbox;
 use super::secrets::Secrets;
+use super::tail::Tail;
 use super::writer::{self, Batch, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
-use super::{OwnLine, SinkOptions, Warning};
+use crate::report::human::count;
+
+use super::{OwnLine, SinkOptions, Stamp, Warning};
 
 /// Batches from this length on are not copied for the log but shared with it; below it, joining small pieces is cheaper.
 const SHARED_MIN: usize = 16 * 1024;
@@ -37,11 +42,15 @@ pub(super) struct Sinks {
     stdout: usize,
     stderr: usize,
     log: Option<usize>,
+    /// Labels that the log's index knows; none without an index.
+    indexed: Option<HashSet<String>>,
     /// Bytes that the log still takes before its last line.
     log_left: u64,
     log_last: Vec<u8>,
     stdout_colours: bool,
     stderr_colours: bool,
+    label_width: usize,
+    stamp: Option<Stamp>,
     warning: Warning,
     secrets: Arc<Secrets>,
     /// Empty buffers, so that a batch costs no allocation.
@@ -52,34 +61,38 @@ impl Sinks {
     /// Starts a writer for each distinct file.
     pub(super) fn open(options: SinkOptions, inbox: &Arc<Inbox>) -> io::Result<Self> {
         let mut sinks = Vec::new();
-        let mut add = |file: OwnedFd, name| -> io::Result<usize> {
-            let index = sinks.len();
-            sinks.push(Sink { queue: writer::start(index, file, Arc::clone(inbox))?, name, lost: 0 });
-            Ok(index)
+        let mut add = |file: OwnedFd, index: Option<IndexWriter>, name| -> io::Result<usize> {
+            let number = sinks.len();
+            sinks.push(Sink { queue: writer::start(number, (file, index), Arc::clone(inbox))?, name, lost: 0 });
+            Ok(number)
         };
         let (stdout, stderr) = if is_same_file(&options.stdout, &options.stderr) {
-            let both = add(options.stdout, "stdout and stderr")?;
+            let both = add(options.stdout, None, "stdout and stderr")?;
             (both, both)
         } else {
-            (add(options.stdout, "stdout")?, add(options.stderr, "stderr")?)
+            (add(options.stdout, None, "stdout")?, add(options.stderr, None, "stderr")?)
         };
-        let mut log = None;
+        let (mut log, mut indexed) = (None, None);
         let mut log_left = options.log_bytes_max;
         let log_last = (options.warning)("the session log has reached its limit: nothing more is written to it");
         if let Some(file) = options.log {
             let there = file.metadata()?.len();
             log_left = log_left.saturating_sub(there).saturating_sub(log_last.len() as u64);
-            log = Some(add(file.into(), "the session log")?);
+            indexed = options.log_index.is_some().then(HashSet::new);
+            log = Some(add(file.into(), options.log_index, "the session log")?);
         }
         Ok(Self {
             files: sinks,
             stdout,
             stderr,
             log,
+            indexed,
             log_left,
             log_last,
             stdout_colours: options.stdout_colours,
             stderr_colours: options.stderr_colours,
+            label_width: options.label_width,
+            stamp: options.stamp,
             warning: options.warning,
             secrets: options.secrets,
             spares: Vec::new(),
@@ -91,6 +104,11 @@ impl Sinks {
         self.files.iter().map(|sink| Arc::clone(&sink.queue)).collect()
     }
 
+    /// Whether stderr shows colours.
+    pub(super) fn stderr_has_colours(&self) -> bool {
+        self.stderr_colours
+    }
+
     /// Whether child lines to that place show colours.
     pub(super) fn has_colours(&self, place: Place) -> bool {
         match place {
@@ -98,6 +116,16 @@ impl Sinks {
             Place::Stderr => self.stderr_colours,
             Place::Log => false,
         }
+    }
+
+    /// How wide labels of children are where they are shown, in columns.
+    pub(super) fn label_width(&self) -> usize {
+        self.label_width
+    }
+
+    /// What stands in front of lines that are shown now; empty when nothing does.
+    pub(super) fn stamp(&self) -> Vec<u8> {
+        self.stamp.as_ref().map_or_else(Vec::new, |stamp| stamp())
     }
 
     /// Whether lines to that place are of any use.
@@ -115,6 +143,17 @@ impl Sinks {
         self.spares.pop().unwrap_or_default()
     }
 
+    /// A child with this label is about to write.
+    pub(super) fn introduce(&mut self, look: &LabelLook) {
+        let (Some(log), Some(indexed)) = (self.log, &mut self.indexed) else { return };
+        if let Some(line) = label_line(look)
+            && !indexed.contains(&line)
+        {
+            self.files[log].queue.tell_index(&line);
+            indexed.insert(line);
+        }
+    }
+
     /// What nobody may see.
     pub(super) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
@@ -122,14 +161,20 @@ impl Sinks {
 
     /// Hands finished lines of a child over. All of a child's bytes pass here or in `hand_over_both`, last before they
     /// are written: the place to mask what must not be seen.
-    pub(super) fn hand_over(&mut self, place: Place, mut batch: Vec<u8>) {
+    pub(super) fn hand_over(&mut self, place: Place, mut batch: Vec<u8>, tail: Option<&mut Tail>) {
         self.secrets.mask(&mut batch);
+        if let Some(tail) = tail {
+            tail.take(&batch);
+        }
         self.push(place, batch, Whose::Child);
     }
 
     /// Hands over lines that look alike in their stream and in the log.
-    pub(super) fn hand_over_both(&mut self, place: Place, mut batch: Vec<u8>) {
+    pub(super) fn hand_over_both(&mut self, place: Place, mut batch: Vec<u8>, tail: Option<&mut Tail>) {
         self.secrets.mask(&mut batch);
+        if let Some(tail) = tail {
+            tail.take(&batch);
+        }
         let left = self.log_left.checked_sub(batch.len() as u64);
         if let Some(left) = left.filter(|_| batch.len() >= SHARED_MIN && self.log.is_some()) {
             self.log_left = left;
@@ -174,7 +219,8 @@ impl Sinks {
                 continue;
             }
             let lost = std::mem::take(&mut sink.lost);
-            let words = format!("{lost} lines are missing in {}: it took nothing for too long", sink.name);
+            let lines = count(lost, "line is", "lines are");
+            let words = format!("{lines} missing in {}: it took nothing for too long", sink.name);
             let warning = (self.warning)(&words);
             // stdout is the children's alone.
             let place = if self.log == Some(index) { Place::Log } else { Place::Stderr };

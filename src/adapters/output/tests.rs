@@ -27,12 +27,23 @@ struct Wish {
     log: Option<File>,
     log_bytes_max: u64,
     colours: bool,
+    label_width: usize,
+    stamp: Option<&'static str>,
     secrets: Arc<Secrets>,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { stdout: None, stderr: None, log: None, log_bytes_max: u64::MAX, colours: false, secrets: Arc::default() }
+        Self {
+            stdout: None,
+            stderr: None,
+            log: None,
+            log_bytes_max: u64::MAX,
+            colours: false,
+            label_width: 0,
+            stamp: None,
+            secrets: Arc::default(),
+        }
     }
 }
 
@@ -53,8 +64,11 @@ impl Stage {
             stderr: wish.stderr.unwrap_or_else(|| file("err").into()),
             log: Some(wish.log.unwrap_or_else(|| file("log"))),
             log_bytes_max: wish.log_bytes_max,
+            log_index: None,
             stdout_colours: wish.colours,
             stderr_colours: wish.colours,
+            label_width: wish.label_width,
+            stamp: wish.stamp.map(|stamp| Box::new(move || stamp.as_bytes().to_vec()) as Stamp),
             warning: Box::new(|words| format!("[devloop output] WARN {words}\n").into_bytes()),
             secrets: Arc::clone(&wish.secrets),
         };
@@ -76,6 +90,7 @@ impl Stage {
         let (told, heard) = mpsc::channel();
         let mut streams = ChildStreams {
             label: label.to_owned(),
+            who: label.split(' ').next_back().map(|name| Who::Hook(name.into())),
             stdout: out.into(),
             stderr: err.into(),
             inherit: true,

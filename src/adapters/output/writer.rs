@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::super::log_index::IndexWriter;
 use super::inbox::{Command, Inbox};
 
 /// Bytes that may wait for the file before pipes are no longer read.
@@ -81,6 +82,8 @@ struct State {
     /// How many of them are devloop's own.
     own: usize,
     spares: Vec<Vec<u8>>,
+    /// For the index, before the next lines.
+    labels: Vec<u8>,
     /// The writer sleeps until it is told of more.
     asleep: bool,
     broken: bool,
@@ -113,7 +116,12 @@ pub(super) struct Queue {
 }
 
 /// Starts the thread that writes to `file`; `sink` is the number under which it tells the inbox of a failure.
-pub(super) fn start(sink: usize, file: OwnedFd, inbox: Arc<Inbox>) -> io::Result<Arc<Queue>> {
+/// An index learns of all that the file gets.
+pub(super) fn start(
+    sink: usize,
+    (file, index): (OwnedFd, Option<IndexWriter>),
+    inbox: Arc<Inbox>,
+) -> io::Result<Arc<Queue>> {
     let queue = Arc::new(Queue {
         state: Mutex::default(),
         filled: Condvar::new(),
@@ -122,7 +130,9 @@ pub(super) fn start(sink: usize, file: OwnedFd, inbox: Arc<Inbox>) -> io::Result
         written: AtomicU64::new(0),
     });
     let shared = Arc::clone(&queue);
-    thread::Builder::new().name("devloop-write".to_owned()).spawn(move || shared.write(sink, &file, &inbox))?;
+    thread::Builder::new()
+        .name("devloop-write".to_owned())
+        .spawn(move || shared.write(sink, (&file, index), &inbox))?;
     Ok(queue)
 }
 
@@ -159,6 +169,11 @@ impl Queue {
         Ok(spare)
     }
 
+    /// Has a line of an index written before what is pushed next.
+    pub(super) fn tell_index(&self, line: &str) {
+        self.lock().labels.extend_from_slice(line.as_bytes());
+    }
+
     /// Whether children may write more. When not, the reader is woken as soon as they may.
     pub(super) fn has_room(&self) -> bool {
         let state = self.lock();
@@ -191,10 +206,14 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    fn write(&self, sink: usize, file: &OwnedFd, inbox: &Inbox) {
+    fn write(&self, sink: usize, (file, mut index): (&OwnedFd, Option<IndexWriter>), inbox: &Inbox) {
         let is_regular = rustix::fs::fstat(file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
-        while let Some(Chunk { batch, own }) = self.next_chunk() {
+        while let Some((Chunk { batch, own }, labels)) = self.next_chunk() {
             let length = batch.bytes().len();
+            if let Some(index) = &mut index {
+                index.labels(&labels);
+                index.before(length);
+            }
             let step = if is_regular { length } else { STEP };
             let outcome = batch.bytes().chunks(step).try_for_each(|part| self.write_all(file, part));
             let spare = batch.into_spare();
@@ -227,11 +246,11 @@ impl Queue {
         }
     }
 
-    fn next_chunk(&self) -> Option<Chunk> {
+    fn next_chunk(&self) -> Option<(Chunk, Vec<u8>)> {
         let mut state = self.lock();
         loop {
             if let Some(chunk) = state.chunks.pop_front() {
-                return Some(chunk);
+                return Some((chunk, std::mem::take(&mut state.labels)));
             }
             if state.closed {
                 return None;

@@ -1,17 +1,17 @@
 //! Linux: one inotify watch a folder, with a mask of changes only, so that reading costs nothing (inotify(7)).
 
 use super::WatcherTrouble;
-use super::mounts;
+use super::mounts::Mounts;
 use super::targets::Cover;
 use super::tree::{Eyes, Relative, Seen};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,10 +54,7 @@ pub(super) struct Inotify {
     above: Option<i32>,
     /// Further paths to one folder, which symlinks that a pattern names can make.
     also: Vec<(i32, Relative)>,
-    /// Mount points that do not tell all changes, with their kind.
-    silent: Vec<(PathBuf, String)>,
-    /// Those of them that the user has been told about.
-    silent_told: HashSet<PathBuf>,
+    mounts: Mounts,
     interval: Duration,
     limit_is_told: bool,
     troubles: Vec<WatcherTrouble>,
@@ -73,8 +70,7 @@ impl Inotify {
             paths: HashMap::new(),
             above: None,
             also: Vec::new(),
-            silent: mounts::silent_below(root),
-            silent_told: HashSet::new(),
+            mounts: Mounts::at_and_below(root),
             interval,
             limit_is_told: false,
             troubles: Vec::new(),
@@ -99,6 +95,16 @@ impl Inotify {
 
     pub(super) fn queue(&self) -> BorrowedFd<'_> {
         self.queue.as_fd()
+    }
+
+    /// What is mounted where.
+    pub(super) fn mounts(&mut self) -> &mut Mounts {
+        &mut self.mounts
+    }
+
+    /// What waits for news: the queue, and the table of mounts where there is one.
+    pub(super) fn sources(&self) -> (BorrowedFd<'_>, Option<BorrowedFd<'_>>) {
+        (self.queue.as_fd(), self.mounts.table())
     }
 
     pub(super) fn troubles(&mut self) -> Vec<WatcherTrouble> {
@@ -166,10 +172,9 @@ impl Inotify {
 
     /// Whether a folder is the top of a mount that does not tell all changes; says so once.
     fn is_silent(&mut self, at: &Path) -> bool {
-        let Some((folder, kind)) = self.silent.iter().find(|(point, _)| at == point) else { return false };
-        if self.silent_told.insert(folder.clone()) {
-            let (folder, kind) = (folder.clone(), kind.clone());
-            self.troubles.push(WatcherTrouble::SilentMount { folder, kind, interval: self.interval });
+        let Some((kind, is_news)) = self.mounts.silent(at) else { return false };
+        if is_news {
+            self.troubles.push(WatcherTrouble::SilentMount { folder: at.to_owned(), kind, interval: self.interval });
         }
         true
     }

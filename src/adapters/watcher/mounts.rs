@@ -1,8 +1,13 @@
 //! File systems that do not tell all changes: others can write to them behind this machine's back.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+
+const TABLE: &str = "/proc/self/mountinfo";
 
 /// Kinds of file systems on which inotify hears only what this machine does itself (inotify(7), "Limitations").
 const SILENT: [&str; 14] = [
@@ -10,42 +15,86 @@ const SILENT: [&str; 14] = [
     "virtiofs",
 ];
 
-/// The silent mount points at or below root and the one that holds root, with their kind, in order.
-pub(super) fn silent_below(root: &Path) -> Vec<(PathBuf, String)> {
-    match std::fs::read("/proc/self/mountinfo") {
-        Ok(table) => silent_in(&table, root),
-        Err(_) => Vec::new(),
+/// What is mounted at root and below it, kept up to date.
+#[derive(Debug)]
+pub(super) struct Mounts {
+    root: PathBuf,
+    /// Kept open: the system tells by it when the table changes (`proc_pid_mounts(5)`, `POLLPRI`).
+    table: Option<File>,
+    points: BTreeMap<PathBuf, Mount>,
+    /// Silent ones that somebody has asked for.
+    told: HashSet<PathBuf>,
+}
+
+/// One mount on its point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Mount {
+    /// Unique among those that are mounted.
+    id: Vec<u8>,
+    kind: String,
+}
+
+impl Mounts {
+    /// Reads the table. Without one nothing is mounted, as far as anybody knows.
+    pub(super) fn at_and_below(root: &Path) -> Self {
+        let table = File::open(TABLE).ok();
+        let points = points_in(&std::fs::read(TABLE).unwrap_or_default(), root);
+        Self { root: root.to_owned(), table, points, told: HashSet::new() }
+    }
+
+    /// What `POLLPRI` comes from when the table has changed.
+    pub(super) fn table(&self) -> Option<BorrowedFd<'_>> {
+        self.table.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Reads the table again; the points at which something else is mounted now than before, or nothing.
+    pub(super) fn changed(&mut self) -> Vec<PathBuf> {
+        let Ok(table) = std::fs::read(TABLE) else { return Vec::new() };
+        let before = std::mem::replace(&mut self.points, points_in(&table, &self.root));
+        let points: BTreeSet<&PathBuf> = before.keys().chain(self.points.keys()).collect();
+        let changed = points.into_iter().filter(|point| before.get(*point) != self.points.get(*point));
+        let changed: Vec<PathBuf> = changed.cloned().collect();
+        self.told.retain(|point| !changed.contains(point));
+        changed
+    }
+
+    /// The kind of the file system that is mounted here, if it does not tell all changes; and whether this is asked for
+    /// the first time.
+    pub(super) fn silent(&mut self, at: &Path) -> Option<(String, bool)> {
+        let mount = self.points.get(at).filter(|mount| is_silent(&mount.kind))?;
+        Some((mount.kind.clone(), self.told.insert(at.to_owned())))
     }
 }
 
-/// Reads a table as `proc_pid_mountinfo(5)` describes it; the last mount on a point is the one that is seen.
-fn silent_in(table: &[u8], root: &Path) -> Vec<(PathBuf, String)> {
-    let mut holder = None;
-    let mut below = std::collections::BTreeMap::new();
+/// Reads a table as `proc_pid_mountinfo(5)` describes it: the mount that holds root stands for root itself, and the last
+/// one on a point is the one that is seen.
+fn points_in(table: &[u8], root: &Path) -> BTreeMap<PathBuf, Mount> {
+    let mut holder: Option<(PathBuf, Mount)> = None;
+    let mut points = BTreeMap::new();
     for line in table.split(|&byte| byte == b'\n') {
-        let Some((point, kind)) = read_line(line) else { continue };
+        let Some((point, mount)) = read_line(line) else { continue };
         if root.starts_with(&point) {
-            let longest = holder.as_ref().is_none_or(|(known, _): &(PathBuf, String)| point.starts_with(known));
-            if longest {
-                holder = Some((point, kind));
+            if holder.as_ref().is_none_or(|(known, _)| point.starts_with(known)) {
+                holder = Some((point, mount));
             }
         } else if point.starts_with(root) {
-            below.insert(point, kind);
+            points.insert(point, mount);
         }
     }
-    let holder = holder.map(|(_, kind)| (root.to_owned(), kind));
-    holder.into_iter().chain(below).filter(|(_, kind)| is_silent(kind)).collect()
+    points.extend(holder.map(|(_, mount)| (root.to_owned(), mount)));
+    points
 }
 
 fn is_silent(kind: &str) -> bool {
     SILENT.contains(&kind) || kind.starts_with("fuse.")
 }
 
-fn read_line(line: &[u8]) -> Option<(PathBuf, String)> {
+fn read_line(line: &[u8]) -> Option<(PathBuf, Mount)> {
     let mut fields = line.split(|&byte| byte == b' ');
-    let point = unescaped(fields.nth(4)?);
-    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
-    Some((PathBuf::from(OsString::from_vec(point)), String::from_utf8_lossy(kind).into_owned()))
+    let id = fields.next()?.to_vec();
+    let point = unescaped(fields.nth(3)?);
+    let kind = String::from_utf8_lossy(fields.skip_while(|field| *field != b"-").nth(1)?).into_owned();
+    Some((PathBuf::from(OsString::from_vec(point)), Mount { id, kind }))
 }
 
 /// Space, tab, newline and backslash are written as three octal digits.
@@ -71,6 +120,11 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn silent_in(table: &[u8], root: &Path) -> Vec<(PathBuf, String)> {
+        let silent = points_in(table, root).into_iter().filter(|(_, mount)| is_silent(&mount.kind));
+        silent.map(|(point, mount)| (point, mount.kind)).collect()
+    }
 
     const TABLE: &[u8] = b"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
         30 22 0:40 / /home/a\\040b rw,nosuid shared:1 master:2 - nfs4 host:/x rw\n\

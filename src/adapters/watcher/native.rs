@@ -8,6 +8,8 @@
 //! - A name that appears for a file that nobody will close (a hard link, `linkat` of an `O_TMPFILE`) is whole when it
 //!   has more than one link, or content that nobody goes on writing for [`LINKED_WAIT`]; a symlink is whole at once.
 
+mod wait;
+
 use super::batch::Batch;
 use super::inotify::{Event, Events, Inotify};
 use super::paths::{join, name_of};
@@ -15,13 +17,12 @@ use super::polling::Poller;
 use super::stamps::{Stamp, Status, wall_clock};
 use super::targets::is_below;
 use super::tree::{Look, Relative, Tree};
-use super::{Ears, Heard, Post, WatcherTrouble, farewell, polling};
+use super::{Ears, Heard, Post, WatcherTrouble, farewell};
 use devloop_core::fact::TouchKind;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::ReadFlags;
 use std::collections::{HashMap, HashSet};
-use std::io::PipeReader;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a new file with content may stay without a write before it counts as linked, not written.
@@ -35,15 +36,6 @@ const ROUND_TIME: Duration = Duration::from_millis(5);
 
 /// How long the start may take to look at files; the rest are looked at afterwards.
 const STAMP_TIME: Duration = Duration::from_millis(3);
-
-/// After so many turns with hardly a pause between them, a burst is on, and events are let come together.
-const BURST_TURNS: u32 = 16;
-
-/// The longest pause inside a burst.
-const BURST_PAUSE: Duration = Duration::from_millis(2);
-
-/// How long events are let come together in a burst. A single save never waits for this.
-const BURST_WAIT: Duration = Duration::from_millis(1);
 
 /// Folders whose files are looked at between two looks at the queue. Fewer than that are looked at without delay.
 const STAMP_FOLDERS: usize = 64;
@@ -76,6 +68,8 @@ pub(super) struct Native {
     /// The queue was empty at this moment (nanoseconds since 1970), so all before it is known.
     known_until: i128,
     rules_changed: bool,
+    /// Something was mounted, or is not any more.
+    mounts_changed: bool,
     lost: Lost,
     /// When files that nobody has looked at are due.
     stamp_at: Option<Instant>,
@@ -126,6 +120,7 @@ impl Native {
             stale: HashSet::new(),
             known_until: 0,
             rules_changed: false,
+            mounts_changed: false,
             lost: Lost::default(),
             stamp_at: None,
             polled: Vec::new(),
@@ -142,28 +137,6 @@ impl Native {
         self.grown();
         self.tell_troubles();
         (self.heard)(Heard::Began);
-    }
-
-    /// Waits for something to do. False: the watcher is dropped.
-    pub(super) fn wait(&mut self, ended: &PipeReader) -> bool {
-        let timeout = self.next_deadline().map(|at| at.saturating_duration_since(Instant::now()));
-        let timeout = timeout.and_then(|span| Timespec::try_from(span).ok());
-        let queue = self.eyes.queue();
-        let mut sources = [PollFd::new(&queue, PollFlags::IN), PollFd::new(ended, PollFlags::IN)];
-        // An interrupted wait is a turn with nothing to do.
-        let _ = poll(&mut sources, timeout.as_ref());
-        let is_ended = !sources[1].revents().is_empty();
-        let (turns, last) = self.burst;
-        self.burst.0 = if last.elapsed() < BURST_PAUSE { turns.saturating_add(1) } else { 0 };
-        if turns < BURST_TURNS || is_ended { !is_ended } else { polling::is_quiet(ended, BURST_WAIT) }
-    }
-
-    /// When there is something to do without an event.
-    fn next_deadline(&self) -> Option<Instant> {
-        let linked = self.linked.values().min().copied();
-        let root = self.lost.root.then(|| Instant::now() + ROOT_INTERVAL);
-        let polled = (!self.polled.is_empty()).then_some(self.poll_at);
-        [linked, root, polled, self.stamp_at].into_iter().flatten().min()
     }
 
     /// The watches end with the program, and nobody waits for that.
@@ -199,6 +172,11 @@ impl Native {
         if self.rules_changed {
             self.rules_changed = false;
             self.survey(b"", Look::First);
+        }
+        if std::mem::take(&mut self.mounts_changed) {
+            for point in self.eyes.mounts().changed() {
+                self.mounted(&point);
+            }
         }
         if self.lost.root {
             self.seek_root();
@@ -303,6 +281,19 @@ impl Native {
         }
         self.folder_vanished(path);
         self.folder_appeared(path);
+    }
+
+    /// Other files stand at a path than before. Where a mount ends the system tells so itself, but not where one begins.
+    fn mounted(&mut self, point: &Path) {
+        let Ok(path) = point.strip_prefix(self.tree.root()) else { return };
+        match path.as_os_str().as_bytes() {
+            b"" => self.compare(),
+            path => {
+                let path = path.to_owned();
+                self.folder_vanished(&path);
+                self.folder_appeared(&path);
+            }
+        }
     }
 
     fn folder_heard(&mut self, what: ReadFlags, path: &[u8]) {

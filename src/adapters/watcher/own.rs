@@ -17,7 +17,7 @@ pub struct OwnFiles {
 
 impl OwnFiles {
     /// The files that belong to the session of a state file: itself, its lock, temporary files, the event log, and the
-    /// folders `logs`, `artifacts` and `changed` beside it.
+    /// folders `logs`, `log-index`, `artifacts` and `changed` beside it.
     pub fn of_state_file(state_file: &Path) -> Self {
         let folder = state_file.parent().unwrap_or(Path::new("/"));
         let name = state_file.file_name().unwrap_or(OsStr::new("state.json")).to_string_lossy();
@@ -27,7 +27,7 @@ impl OwnFiles {
                 folder.join(format!("{name}.lock")),
                 folder.join(format!("{name}.status")),
             ],
-            folders: vec![folder.join("logs"), folder.join("artifacts"), folder.join("changed")],
+            folders: ["logs", "log-index", "artifacts", "changed"].map(|name| folder.join(name)).to_vec(),
             // The state file's temporary files begin with its hidden name.
             prefixes: vec![folder.join(format!(".{name}.")), folder.join("events.jsonl")],
         }
@@ -89,6 +89,7 @@ mod tests {
             "events.jsonl.1",
             "logs",
             "logs/a",
+            "log-index/a",
             "artifacts/x/y",
         ] {
             assert!(own.holds(format!("not/yet/{path}").as_bytes()), "{path}");

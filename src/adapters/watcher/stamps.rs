@@ -80,14 +80,18 @@ struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Files {
     names: Vec<u8>,
-    /// Files that are gone keep their row, so that delete and create again moves nothing.
+    /// Files that are gone keep their row for a while, so that delete and create again moves nothing.
     rows: Vec<Row>,
+    gone: usize,
 }
+
+/// So many rows of files that are gone are nothing to tidy up for.
+const GONE_MIN: usize = 64;
 
 impl Files {
     /// Room for rows that come in order of their names.
     pub(super) fn with_capacity(count: usize, bytes: usize) -> Self {
-        Self { names: Vec::with_capacity(bytes), rows: Vec::with_capacity(count) }
+        Self { names: Vec::with_capacity(bytes), rows: Vec::with_capacity(count), gone: 0 }
     }
 
     /// Adds a row whose name is after all others.
@@ -123,6 +127,7 @@ impl Files {
     pub(super) fn set(&mut self, name: &[u8], stamp: Stamp) {
         match self.find(name) {
             Ok(place) => {
+                self.gone -= usize::from(!self.rows[place].exists);
                 self.rows[place].exists = true;
                 self.rows[place].stamp = stamp;
             }
@@ -136,8 +141,22 @@ impl Files {
     /// Remembers that a file is gone.
     pub(super) fn remove(&mut self, name: &[u8]) {
         if let Ok(place) = self.find(name) {
+            self.gone += usize::from(self.rows[place].exists);
             self.rows[place].exists = false;
         }
+        // Names that come once and never again must not gather.
+        if self.gone > GONE_MIN && self.gone > self.rows.len() / 2 {
+            self.tidy();
+        }
+    }
+
+    /// Lets go of the rows of files that are gone.
+    fn tidy(&mut self) {
+        let mut kept = Self::with_capacity(self.rows.len() - self.gone, 0);
+        for (name, stamp) in self.iter() {
+            kept.push(name, stamp);
+        }
+        *self = kept;
     }
 
     /// The files that exist.
@@ -248,6 +267,20 @@ mod tests {
         assert_eq!(names, [b"a", b"m", b"z"]);
         files.set(b"b", Stamp(3));
         assert_eq!(files.get(b"b"), Some(Stamp(3)));
+    }
+
+    #[test]
+    fn names_that_come_once_and_go_do_not_gather() {
+        let mut files = Files::default();
+        files.set(b"stays", Stamp(5));
+        for number in 0..10_000 {
+            let name = format!("temporary{number}");
+            files.set(name.as_bytes(), Stamp::UNKNOWN);
+            files.remove(name.as_bytes());
+        }
+        assert!(files.rows.len() < 200 && files.names.len() < 4000, "{} rows", files.rows.len());
+        assert_eq!(files.get(b"stays"), Some(Stamp(5)));
+        assert_eq!(files.iter().count(), 1);
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl Runs {
         self.want(workflow, Want::default(), reach);
     }
 
+    /// Wants a workflow because somebody typed it.
+    pub(crate) fn want_typed(&mut self, workflow: &WorkflowName, reach: &mut Reach<'_>) {
+        self.want(workflow, Want::default(), reach);
+    }
+
     /// Wants a workflow because of an accepted value. Gives the run that will see it.
     pub(crate) fn want_posted(
         &mut self,

@@ -113,3 +113,13 @@ fn an_interrupt_in_the_middle_of_a_switch_takes_it_back_before_the_session_ends(
     );
     assert!(story.has_ended());
 }
+
+#[test]
+fn without_its_consumers_an_artifact_is_published_as_soon_as_the_switch_is_durable() {
+    let (kept, left_out) = ("other", "server");
+    let plan = Planned(site().process(kept, |_| {}).0.only(&[kept.into()]));
+    let mut story = Story::begins(plan, Script::default()).saves(100, "src/a");
+    let told = story.until(1000);
+    assert!(told.contains("Published") && told.contains("'w finished'"), "{told}");
+    assert!(!told.contains(left_out), "{told}");
+}

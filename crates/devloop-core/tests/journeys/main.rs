@@ -22,6 +22,7 @@ mod state;
 mod story;
 #[path = "../stage/trace.rs"]
 mod trace;
+mod typed;
 mod workflows;
 
 use expect_test::Expect;

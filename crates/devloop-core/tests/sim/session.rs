@@ -10,7 +10,7 @@ use crate::trace;
 use crate::world::World;
 use devloop_core::effect::{Effect, Values};
 use devloop_core::engine::Engine;
-use devloop_core::fact::{Fact, Interrupt, Touch, TouchKind};
+use devloop_core::fact::{Fact, Interrupt, Touch, TouchKind, Typed};
 use devloop_core::moment::Moment;
 use devloop_core::plan::Plan;
 use devloop_core::protocol::Protocol;
@@ -67,6 +67,7 @@ impl Session {
         plant(&mut world, &mut dice, until);
         plant_posts(&mut world, &mut dice.clone(), until, &plan);
         plant_saves(&mut world, &mut Dice::new(!seed), until);
+        plant_typed(&mut world, &mut Dice::new(seed ^ 0x7e9d), until, &plan);
         let mut saved = Values::new();
         if dice.percent(30) {
             saved.insert("k0".into(), Value::from("old"));
@@ -121,6 +122,7 @@ impl Session {
         let until = Moment::ZERO + dice.millis(500, 15_000);
         plant(&mut self.world, &mut dice, until);
         plant_saves(&mut self.world, &mut Dice::new(!self.seed ^ 0xcafe), until);
+        plant_typed(&mut self.world, &mut Dice::new(self.seed ^ 0x7e9e), until, &plan);
         let saved = self.world.file.as_ref().map_or_else(Values::new, |file| Values::clone(file));
         self.engine = Engine::new(Arc::clone(&plan), saved.clone(), dice.roll());
         self.protocol = Protocol::new();
@@ -278,6 +280,26 @@ fn plant_posts(world: &mut World, dice: &mut Dice, until: Moment, plan: &Plan) {
     }
 }
 
+/// Plants what somebody types in a third of the sessions, now and then before anything is watched, and now and then with
+/// a name that the config may not have.
+fn plant_typed(world: &mut World, dice: &mut Dice, until: Moment, plan: &Plan) {
+    if dice.percent(66) {
+        return;
+    }
+    let span = until.as_micros();
+    for _ in 0..=dice.below(5) {
+        let at = if dice.percent(10) { Moment::ZERO } else { Moment::from_micros(dice.roll() % span) };
+        let processes: Vec<_> = plan.processes.keys().cloned().chain(["nobody".into()]).collect();
+        let workflows: Vec<_> = plan.workflows.keys().cloned().chain(["nothing".into()]).collect();
+        let typed = if dice.percent(60) {
+            Typed::Restart(dice.pick(&processes).clone())
+        } else {
+            Typed::Run(dice.pick(&workflows).clone())
+        };
+        world.plant(at, Fact::Typed(typed));
+    }
+}
+
 /// Plants saves of the config in half of the sessions, some of them right after each other.
 fn plant_saves(world: &mut World, dice: &mut Dice, until: Moment) {
     if dice.percent(50) {
@@ -318,7 +340,7 @@ fn plant(world: &mut World, dice: &mut Dice, until: Moment) {
     }
     if dice.percent(20) {
         let at = moment(dice);
-        let signals = [Interrupt::Int, Interrupt::Term, Interrupt::Hup];
+        let signals = [Interrupt::Int, Interrupt::Term, Interrupt::Hup, Interrupt::Typed];
         world.plant(at, Fact::InterruptRequested(*dice.pick(&signals)));
         if dice.percent(40) {
             let again = at + dice.millis(0, 3000);

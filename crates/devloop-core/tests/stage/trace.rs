@@ -1,7 +1,7 @@
 //! A session in words: one line a step, the fact and what came of it.
 
 use devloop_core::effect::{Effect, Ending};
-use devloop_core::fact::{Fact, HookOutcome, LoadedPlan, ProcessFact};
+use devloop_core::fact::{Fact, HookOutcome, LoadedPlan, ProcessFact, Typed};
 use devloop_core::moment::Moment;
 use devloop_core::notice::{Follows, Notice, PlanChange};
 
@@ -45,6 +45,8 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::ArtifactAnswered { task, answer } => format!("files {task}: {answer:?}"),
         Fact::StateSaved(version) => format!("saved {version}"),
         Fact::StateSaveFailed(version, error) => format!("failed to save {version}: {error}"),
+        Fact::Typed(Typed::Restart(name)) => format!("typed: restart {name}"),
+        Fact::Typed(Typed::Run(name)) => format!("typed: run {name}"),
         Fact::InterruptRequested(interrupt) => format!("interrupt {interrupt:?}"),
         Fact::PlanLoaded(LoadedPlan::Valid { other_root, .. }) => match other_root {
             Some(root) => format!("loaded a plan for {}", root.display()),

@@ -23,7 +23,13 @@ impl LineSink for Nowhere {
 
 fn reloads() -> Rc<Reloads> {
     let plan = Arc::new(Plan::empty("/project".into()));
-    let look = Look { colors: false, columns: None };
+    let look = Look {
+        colors: false,
+        columns: None,
+        is_terminal: false,
+        is_quiet: false,
+        zone: crate::report::local::Zone::of_user(Some("UTC0")),
+    };
     let resolve = Box::new(|words: &devloop_core::plan::words::Words| words.source().to_owned());
     let reporter = Arc::new(Reporter::new(Box::new(Nowhere), Filter::parse(None).0, plan, resolve, look));
     let warnings = Rc::new(Warnings::new("reload", "the browser reload server", reporter));

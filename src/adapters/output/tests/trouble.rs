@@ -181,7 +181,7 @@ fn own_lines_beyond_the_limit_are_counted_and_told() {
     let kept = text.lines().filter(|line| line.ends_with('x')).count();
     let told: usize = text
         .lines()
-        .filter_map(|line| line.strip_prefix("[devloop output] WARN ")?.split_once(" lines are missing"))
+        .filter_map(|line| line.strip_prefix("[devloop output] WARN ")?.split_once(" line"))
         .map(|(count, _)| count.parse::<usize>().unwrap())
         .sum();
     assert!(kept > 40_000 && kept < LINES, "{kept}");

@@ -47,7 +47,9 @@ impl Hooks {
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
         match step.fact {
-            Fact::InterruptRequested(Interrupt::Int | Interrupt::Term | Interrupt::Hup) => self.interrupts += 1,
+            Fact::InterruptRequested(Interrupt::Int | Interrupt::Term | Interrupt::Hup | Interrupt::Typed) => {
+                self.interrupts += 1;
+            }
             Fact::GuardianLost => self.is_guardian_lost = true,
             Fact::HookFinished { task, .. } => {
                 if let Some(running) = self.running.remove(task).filter(|running| running.is_poll && !running.is_stale)

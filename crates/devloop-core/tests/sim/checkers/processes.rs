@@ -6,7 +6,7 @@ use super::drain::{closure, depends};
 use crate::edits::with_gone;
 use crate::marks::{Mark, announced};
 use devloop_core::effect::Effect;
-use devloop_core::fact::{Fact, ProbeAnswer, ProbeRole, ProcessFact, StartFailure};
+use devloop_core::fact::{Fact, ProbeAnswer, ProbeRole, ProcessFact, StartFailure, Typed};
 use devloop_core::names::{Incarnation, ProcessName, StateKey, TaskId};
 use devloop_core::notice::{Notice, StepFailure};
 use devloop_core::plan::Plan;
@@ -80,6 +80,16 @@ impl Processes {
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
         self.fact(step.fact);
+        if let Fact::Typed(Typed::Restart(name)) = step.fact
+            && step.before.phase <= Phase::Running
+            && self.newest.processes.contains_key(name)
+        {
+            self.wished_up(name.clone(), true);
+            // A publish goes on to restart and stop what serves it.
+            if self.plan.artifacts.values().any(|artifact| artifact.consumers.contains(name)) {
+                self.wishes.insert(name.clone(), Wish::Unsure);
+            }
+        }
         self.state_keys(step.before);
         self.state_keys(step.after);
         for effect in step.effects {
@@ -236,25 +246,25 @@ impl Processes {
         }
     }
 
+    fn wished_up(&mut self, name: ProcessName, is_again: bool) {
+        for other in closure(&self.plan, &name) {
+            if self.wishes[&other] == Wish::Down {
+                self.wishes.insert(other, Wish::Unsure);
+            }
+        }
+        if is_again && let Some(life) = self.lives.get_mut(&name) {
+            life.is_again = true;
+        }
+        self.wishes.insert(name, Wish::Up);
+    }
+
     fn marks(&mut self, effect: &Effect) -> Result<(), String> {
         let Some((_, mark, name)) = announced(effect) else { return Ok(()) };
         let name = ProcessName::from(name);
         match mark {
             // A run that began with an earlier plan: its step fails.
             Mark::Up | Mark::Again | Mark::Unsure if !self.newest.processes.contains_key(&name) => {}
-            Mark::Up | Mark::Again => {
-                for other in closure(&self.plan, &name) {
-                    if self.wishes[&other] == Wish::Down {
-                        self.wishes.insert(other, Wish::Unsure);
-                    }
-                }
-                if mark == Mark::Again
-                    && let Some(life) = self.lives.get_mut(&name)
-                {
-                    life.is_again = true;
-                }
-                self.wishes.insert(name, Wish::Up);
-            }
+            Mark::Up | Mark::Again => self.wished_up(name, mark == Mark::Again),
             Mark::Down => {
                 // A life that is not answered yet is stopped when it is, whatever is wanted by then.
                 if let Some(life) = self.lives.get_mut(&name).filter(|life| life.stage == Stage::Requested) {

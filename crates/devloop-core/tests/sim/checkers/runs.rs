@@ -76,8 +76,9 @@ impl Runs {
         for run in step.after.runs.iter().chain(&step.after.waiting) {
             // A hook's end may make an observer want its workflow in the step that also releases a batch.
             // Values that are accepted in one step are no batch.
+            // What is typed is wanted beside all else, too.
             // What a plan leaves behind that does not name its group any more is wanted beside all else.
-            let is_mixed = matches!(step.fact, Fact::HookFinished { .. } | Fact::PlanLoaded(_));
+            let is_mixed = matches!(step.fact, Fact::HookFinished { .. } | Fact::PlanLoaded(_) | Fact::Typed(_));
             let place = if is_mixed || !run.events.is_empty() {
                 None
             } else if is_startup {
