@@ -134,6 +134,10 @@ impl Events {
             return Err(format!("{request} posted {:?} to {} and is answered {verdict:?}", post.value, post.event));
         }
         match plan {
+            Some(plan) if verdict != Verdict::Accepted && post.is_change => {
+                self.inherit(request, &plan.state_key, &post.value);
+                Ok(())
+            }
             Some(plan) if verdict == Verdict::Accepted => {
                 self.is_in_file(step, request, &plan.state_key, &post.value)?;
                 let is_new = self.known.insert(post.event.clone()) || post.is_change;
@@ -152,6 +156,15 @@ impl Events {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// A change was refused and is undone: from now on it is the change of whoever posted the same again and still waits.
+    fn inherit(&mut self, refused: RequestId, key: &StateKey, value: &str) {
+        let is_same_key = |post: &&mut Post| post.plan.as_ref().is_some_and(|plan| plan.state_key == *key);
+        let next = self.open.range_mut(refused..).map(|(_, post)| post).find(is_same_key);
+        if let Some(next) = next.filter(|next| next.value == value) {
+            next.is_change = true;
         }
     }
 

@@ -170,7 +170,7 @@ impl State {
             }
             // After a save that failed, the file may hold the last values from before, and safely.
             Effect::EndSession(_)
-                if !(self.is_asked_durably || (self.lasts && step.file == Some(&step.after.values))) =>
+                if !(self.is_asked_durably || self.lasts && step.file == Some(&step.after.values)) =>
             {
                 return Err("the last save would not survive a loss of power".to_owned());
             }
