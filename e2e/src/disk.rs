@@ -1,5 +1,6 @@
 //! A small file system of its own for a session: one that can be full, or covered by a read-only one, and that nobody else sees.
 
+use crate::wait;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -62,7 +63,9 @@ impl Disk {
 
     /// Takes that away again.
     pub fn uncover(&mut self) {
-        assert!(self.run(&format!("umount '{}'", self.folder.display())));
+        let script = format!("umount '{}'", self.folder.display());
+        // Who writes there at this moment keeps it busy for as long.
+        wait::until("nobody holds it", || self.run(&script).then_some(()));
     }
 
     /// The command, where the file system is seen.

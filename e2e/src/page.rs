@@ -206,6 +206,17 @@ impl Reader<'_> {
         let Some(browser) = &self.browser else { return };
         let is_shown = || browser.titles().iter().any(|it| it == title);
         wait::until(&format!("the browser shows '{title}'"), || is_shown().then_some(()));
+        // Its script may come later than its title, and whoever reads the tutorial is not so quick.
+        if let Some(port) = address.and_then(|_| self.reload_port()) {
+            wait::until("the page listens for reloads", || (wait::connections(port) > 0).then_some(()));
+        }
+    }
+
+    /// The port of the session's reload stream, where it has one.
+    fn reload_port(&self) -> Option<u16> {
+        let lines = self.session.as_ref()?.stderr_lines();
+        let line = lines.iter().find(|line| line.contains("listening for browser reload events at"))?;
+        line.trim_end().strip_suffix("/browser-events")?.rsplit(':').next()?.parse().ok()
     }
 }
 

@@ -31,6 +31,14 @@ pub fn until_within<T>(limit: Duration, what: &str, mut question: impl FnMut() -
     }
 }
 
+/// How many connections to a port are open (proc(5): state 01 of `/proc/net/tcp`).
+pub fn connections(port: u16) -> usize {
+    let local = format!(":{port:04X}");
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    fields.filter(|fields| fields.len() > 3 && fields[1].ends_with(&local) && fields[3] == "01").count()
+}
+
 /// How long a fault that is made as often as the table says may take.
 pub const PATIENCE: Duration = Duration::from_secs(3600);
 

@@ -88,20 +88,12 @@ fn quickstart() -> (Project, String, u16) {
     (project, format!("127.0.0.1:{port}"), reload)
 }
 
-/// How many connections to a port are open (proc(5): state 01 of `/proc/net/tcp`).
-fn listeners(port: u16) -> usize {
-    let local = format!(":{port:04X}");
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let fields = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    fields.filter(|fields| fields.len() > 3 && fields[1].ends_with(&local) && fields[3] == "01").count()
-}
-
 /// Waits until one page listens and has nothing left to load; gives the loads so far.
 fn settled(front: &Front, reload: u16) -> usize {
     wait::until("the page listens and loads nothing", || {
         let loads = front.loads("/about");
         std::thread::sleep(SETTLED_AFTER);
-        (loads == front.loads("/about") && loads > 0 && listeners(reload) == 1).then_some(loads)
+        (loads == front.loads("/about") && loads > 0 && wait::connections(reload) == 1).then_some(loads)
     })
 }
 

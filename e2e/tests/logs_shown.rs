@@ -291,6 +291,18 @@ fn what_a_log_holds_cannot_act_on_a_terminal_whoever_wrote_it() {
     }
 }
 
+// promise: command.logs.6
+#[test]
+fn a_token_that_a_child_took_apart_with_escapes_is_not_put_together_again() {
+    let project = project();
+    let (first, rest) = ("dlt_01234", "56789abcdef0123456789abcdef0123456789abcdef");
+    old_log(&project, "5-7-0", &format!("[sh a] {first}\u{1b}]8;;\u{7}{rest} {first}\u{1b}[1m{rest}\n"));
+    for options in [&["--color=always"][..], &["--color=never"]] {
+        let page = shown(&project, options);
+        assert!(page.contains("*** ***") && !page.contains("56789abc"), "{page:?}");
+    }
+}
+
 // promise: log.index.1
 #[test]
 fn an_index_is_private_and_holds_no_token() {

@@ -43,7 +43,7 @@ use lines::Line;
 use writer::Queue;
 
 pub use rules::{Extract, Rule};
-pub use secrets::{Secrets, TOKEN_BYTES, TOKEN_PREFIX, Token};
+pub use secrets::{Secrets, TOKEN_BYTES, TOKEN_PREFIX, Token, mask_shapes};
 
 /// How long a stream is silent before its unfinished line is shown.
 const SILENCE: Duration = Duration::from_secs(1);

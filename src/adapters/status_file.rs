@@ -61,14 +61,14 @@ impl Shared {
 impl StatusFile {
     /// Starts the writer for the session of a state file.
     pub fn start(state_file: &Path) -> io::Result<Self> {
-        let folder = OwnFolder::open_or_create(state_file.parent().unwrap_or(Path::new("/")))?;
+        let folder = state_file.parent().unwrap_or(Path::new("/")).to_owned();
         let name = path_of(state_file).file_name().unwrap_or_default().to_owned();
-        folder.remove_temporaries(&name)?;
+        OwnFolder::open_or_create(&folder)?.remove_temporaries(&name)?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let writer = std::thread::Builder::new()
             .name("status file".to_owned())
-            .spawn(move || write_all(folder, &name, &theirs))?;
+            .spawn(move || write_all(&folder, &name, &theirs))?;
         Ok(Self { shared, writer: Some(writer) })
     }
 
@@ -94,7 +94,7 @@ impl Drop for StatusFile {
     }
 }
 
-fn write_all(mut folder: OwnFolder, name: &OsStr, shared: &Shared) {
+fn write_all(folder: &Path, name: &OsStr, shared: &Shared) {
     loop {
         let mut slot = shared.lock();
         while slot.newest.is_none() && !slot.is_over {
@@ -107,24 +107,16 @@ fn write_all(mut folder: OwnFolder, name: &OsStr, shared: &Shared) {
         let (newest, is_over) = (slot.newest.take(), slot.is_over);
         drop(slot);
         if is_over {
-            let _ = folder.remove(name);
+            let _ = OwnFolder::open(folder).and_then(|folder| folder.remove(name));
             return;
         }
         if let Some(snapshot) = newest {
-            replace(&mut folder, name, &json::pretty_value(&snapshot.into_value()));
+            let text = json::pretty_value(&snapshot.into_value());
+            // By its path, as readers find it: a folder that was removed or exchanged is not held on to. A full disk costs
+            // the status and nothing else; the next change tries again.
+            let _ = OwnFolder::open_again(folder).and_then(|folder| folder.replace(name, text.as_bytes(), false));
         }
     }
-}
-
-/// Readers find a whole file at any time, and find it by its path: a folder that was removed or exchanged is opened
-/// again. A full disk costs the status and nothing else; the next change tries again.
-fn replace(folder: &mut OwnFolder, name: &OsStr, text: &str) {
-    if !folder.is_in_place().unwrap_or(false)
-        && let Ok(again) = OwnFolder::open_again(folder.path())
-    {
-        *folder = again;
-    }
-    let _ = folder.replace(name, text.as_bytes(), false);
 }
 
 /// The text of the file beside a state file; none where no session has written one.

@@ -63,7 +63,7 @@ readiness = {{ kind = "http", url = "http://{address}/", interval_ms = 20, timeo
     let mut session = project.run_watching();
     project.file("go", "");
     let line = session.wait_for("workflow failed; continuing runtime in degraded mode");
-    assert!(line.contains("process 'web' did not become ready within 2000 ms") && line.contains("503"), "{line}");
+    assert!(line.contains("process 'web' did not become ready within 2 s") && line.contains("503"), "{line}");
     assert!(session.stop().success());
     assert_eq!(session.count("the wait is over"), 0);
 }

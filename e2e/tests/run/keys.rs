@@ -54,6 +54,9 @@ fn keys_restart_run_show_clear_and_quit() {
     session.wait_for_count("│ no such type", 1);
     keyboard.line("f");
     session.wait_for_count("│ no such type", 2);
+    // A session says what it is doing a moment after it has begun.
+    let status = project.path(".devloop/state.json.status");
+    wait::until("the session says what it is doing", || status.exists().then_some(()));
     keyboard.line("s");
     session.wait_for("LAST RUN");
     keyboard.line("c");

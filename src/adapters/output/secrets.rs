@@ -99,6 +99,40 @@ impl Secrets {
     }
 }
 
+/// Masks whatever has the shape of a token from a place on, colours between its bytes passed over. For text of which
+/// nobody knows any more which tokens were alive: a child can break one up with escapes that are gone when it is shown.
+pub fn mask_shapes(out: &mut Vec<u8>, from: usize) {
+    if memchr::memchr(b'_', &out[from..]).is_none() {
+        return;
+    }
+    let (mut plain, mut places) = (Vec::new(), Vec::new());
+    let mut at = from;
+    while at < out.len() {
+        match colour_at(&out[at..]) {
+            0 => {
+                plain.push(out[at]);
+                places.push(at);
+                at += 1;
+            }
+            length => at += length,
+        }
+    }
+    let ends = memchr::memmem::rfind_iter(&plain, TOKEN_PREFIX).collect::<Vec<_>>();
+    for begin in ends {
+        let random = plain.get(begin + TOKEN_PREFIX.len()..begin + TOKEN_BYTES);
+        if random.is_some_and(|random| random.iter().all(u8::is_ascii_hexdigit)) {
+            out.splice(places[begin]..=places[begin + TOKEN_BYTES - 1], MASK.iter().copied());
+        }
+    }
+}
+
+/// The length of a colour (SGR, ECMA-48 8.3.117) at the beginning of these bytes; 0: there is none.
+fn colour_at(bytes: &[u8]) -> usize {
+    let Some(parameters) = bytes.strip_prefix(b"\x1b[") else { return 0 };
+    let length = parameters.iter().take_while(|byte| byte.is_ascii_digit() || matches!(byte, b';' | b':')).count();
+    if parameters.get(length) == Some(&b'm') { length + 3 } else { 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +173,20 @@ mod tests {
             let text = &text[..2 + seen];
             assert_eq!(secrets.before_token(text, text.len(), least), cut, "{seen} {least}");
         }
+    }
+
+    #[test]
+    fn what_has_the_shape_of_a_token_is_masked_also_with_colours_in_it() {
+        let digits = "0123456789abcdef".repeat(3);
+        let shown = |text: &str| {
+            let mut out = format!("kept dlt_ {text}").into_bytes();
+            mask_shapes(&mut out, 5);
+            String::from_utf8(out).unwrap()
+        };
+        let (first, rest) = digits.split_at(9);
+        assert_eq!(shown(&format!("a dlt_{digits}f b dlt_{digits}\n")), "kept dlt_ a ***f b ***\n");
+        assert_eq!(shown(&format!("d\x1b[1;31mlt_{first}\x1b[0m{rest}!")), "kept dlt_ ***!");
+        assert_eq!(shown(&format!("dlt_{first} {rest}")), format!("kept dlt_ dlt_{first} {rest}"));
+        assert_eq!(shown("\x1b[31mno_token\x1b[0m"), "kept dlt_ \x1b[31mno_token\x1b[0m");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Asked;
 use crate::adapters::log_index::Index;
+use crate::adapters::output::mask_shapes;
 use crate::adapters::output::replay::{Labels, Said, Who};
 use crate::adapters::session_log::past::PastLog;
 use crate::report::{painted, said_at};
@@ -51,6 +52,7 @@ impl<'a> Printer<'a> {
         }
         let begin = self.out.len();
         said.show(self.colours, &mut self.out);
+        mask_shapes(&mut self.out, begin);
         if self.colours && said.who == Who::Devloop {
             let coloured =
                 str::from_utf8(&self.out[begin..]).ok().and_then(|text| painted(text.trim_end_matches('\n')));

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 const SLACK: Duration = Duration::from_millis(1);
 
-#[expect(clippy::struct_excessive_bools, reason = "they are independent marks, and nothing is decided by all of them")]
 pub(crate) struct Drain {
     plan: Arc<Plan>,
     late: Duration,
