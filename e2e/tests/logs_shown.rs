@@ -206,6 +206,7 @@ fn sessions_are_listed_and_named_by_the_beginning_of_their_ids() {
     assert!(lines[2].contains("running") && lines[4].starts_with("1000-7-0"), "{list}");
     assert!(running.stop().success());
     assert!(!shown(&project, &["--session"]).contains("running"));
+    assert!(shown(&project, &[]).contains("[puppet build] built\n"));
 }
 
 fn follow(project: &Project, options: &[&str]) -> (Child, BufReader<std::process::ChildStdout>) {

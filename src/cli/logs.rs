@@ -117,9 +117,10 @@ pub(super) fn main(config: Option<&PathBuf>, asked: &Asked) -> Result<(), Failur
     }
 }
 
-/// The session that lives; a run that could not start beside it is newer, and of less interest. Else the newest.
+/// The session that lives, else the newest. A run that could not start beside one is newer, and of less interest.
 fn newest(mut logs: Vec<PastLog>) -> Option<PastLog> {
-    match logs.iter().rposition(PastLog::is_live) {
+    let live = logs.iter().rposition(PastLog::is_live);
+    match live.or_else(|| logs.iter().rposition(|log| !log.never_began())) {
         Some(at) => Some(logs.swap_remove(at)),
         None => logs.pop(),
     }

@@ -9,8 +9,15 @@ use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How the log of a run that could not start begins.
+const FAILED: &[u8; 18] = b"devloop run failed";
+
+/// The longest log of a run that could not start, in bytes.
+const FAILED_BYTES_MAX: u64 = 16 * 1024;
 
 /// The log of a session, of one that lives or of one that is over.
 #[derive(Debug)]
@@ -89,6 +96,12 @@ impl PastLog {
             Err(Errno::WOULDBLOCK) => true,
             Err(_) => status_file::lives(self.pid, None),
         }
+    }
+
+    /// Whether it is of a run that could not start, and says no more than why.
+    pub fn never_began(&self) -> bool {
+        let mut begin = [0; FAILED.len()];
+        self.bytes < FAILED_BYTES_MAX && self.file.read_exact_at(&mut begin, 0).is_ok() && begin == *FAILED
     }
 
     /// What its index says by now.
