@@ -141,7 +141,7 @@ fn st3_a_disk_that_is_full_keeps_the_file_refuses_the_post_and_a_retry_runs_the_
     let path = disk.as_ref().map_or_else(|| path.clone(), |disk| disk.seen(&path));
     let state = || fs::read_to_string(&path).unwrap();
     // Whole, and with the last value that was taken; what the workflow of that one writes may come later.
-    let slug = || serde_json::from_str::<serde_json::Value>(&state()).unwrap()["slug"].clone();
+    let slug = || serde_json::from_str::<Value>(&state()).unwrap()["slug"].clone();
     assert_eq!(posting.post("slug", "before").status, 204);
     if let Some(disk) = &mut disk {
         disk.fill();
