@@ -23,6 +23,8 @@ fn a_204_means_that_the_file_has_the_value_and_the_workflow_runs() {
 #[test]
 fn the_session_tells_where_it_listens_before_it_watches() {
     let posting = Posting::start(programs!());
+    // The client may be heard of before the line that says so.
+    posting.session.wait_for("started process client");
     let lines = posting.session.stderr_lines();
     let at = |text: &str| lines.iter().position(|line| line.contains(text)).unwrap();
     let told = at(&format!("listening for external events at http://{}", posting.address));
