@@ -1,7 +1,7 @@
 //! What happens to processes when the machine or somebody on it is unkind.
 
 use super::{is_stopped, parent, project};
-use e2e::{Session, stray, wait};
+use e2e::{Project, Session, stray, wait};
 use rustix::process::Signal;
 use std::process::{Command, Stdio};
 
@@ -79,19 +79,23 @@ restart_delay_ms = 1
     wait::gone(daemon);
 }
 
+/// A project whose process `tree` leaves a daemon behind.
+fn with_a_daemon() -> Project {
+    project("[process.tree]\ncommand = [\"PUPPET\", \"daemon\", \"daemon.pid\", \"append-pid\", \"pids\", \"hang\"]\n")
+}
+
+/// Its child, the daemon, and who keeps them: keeper and guardian.
+fn members(project: &Project) -> [u32; 4] {
+    let child = wait::lines(&project.path("pids"), 1)[0].parse().unwrap();
+    let keeper = parent(child);
+    [child, wait::pid(&project.path("daemon.pid")), keeper, parent(keeper)]
+}
+
 #[test]
 fn a_guardian_and_a_keeper_that_somebody_stops_still_hear_the_end_of_devloop() {
-    let project = project(
-        r#"
-[process.tree]
-command = ["PUPPET", "daemon", "daemon.pid", "append-pid", "pids", "hang"]
-"#,
-    );
+    let project = with_a_daemon();
     let mut session = project.run();
-    let child: u32 = wait::lines(&project.path("pids"), 1)[0].parse().unwrap();
-    let daemon = wait::pid(&project.path("daemon.pid"));
-    let keeper = parent(child);
-    let guardian = parent(keeper);
+    let [child, daemon, keeper, guardian] = members(&project);
     stray::signal(keeper, Signal::STOP).unwrap();
     stray::signal(guardian, Signal::STOP).unwrap();
     // Devloop is given the time to see it: a change that is answered comes after.
@@ -105,17 +109,9 @@ command = ["PUPPET", "daemon", "daemon.pid", "append-pid", "pids", "hang"]
 
 #[test]
 fn a_guardian_and_a_keeper_that_are_stopped_when_devloop_is_killed_are_woken_by_its_end() {
-    let project = project(
-        r#"
-[process.tree]
-command = ["PUPPET", "daemon", "daemon.pid", "append-pid", "pids", "hang"]
-"#,
-    );
+    let project = with_a_daemon();
     let mut session = project.run();
-    let child: u32 = wait::lines(&project.path("pids"), 1)[0].parse().unwrap();
-    let daemon = wait::pid(&project.path("daemon.pid"));
-    let keeper = parent(child);
-    let guardian = parent(keeper);
+    let [child, daemon, keeper, guardian] = members(&project);
     // In this order nobody is left to wake the next.
     for pid in [session.pid(), guardian, keeper] {
         stray::signal(pid, Signal::STOP).unwrap();
