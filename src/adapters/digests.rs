@@ -4,15 +4,13 @@
 use super::output::{Output, OwnLine};
 use crate::report::Reporter;
 use crate::report::digest::Digest;
+use devloop_core::engine::WELL_AFTER;
 use devloop_core::names::ProcessName;
 use devloop_core::notice::{Notice, StepFailure, Who};
 use devloop_core::plan::Plan;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// A process that has run for so long falls anew, as its restart delay begins anew.
-const HEALTHY: Duration = Duration::from_secs(10);
+use std::time::Instant;
 
 /// The last digest, for whoever wants to see it again.
 pub type LastDigest = Arc<Mutex<Option<String>>>;
@@ -53,7 +51,8 @@ impl Digests {
             }
             Notice::ProcessExited { process, status, .. } if !status.is_success() => {
                 let lives = self.processes.entry(process.clone()).or_default();
-                let was_well = lives.since.is_some_and(|since| since.elapsed() >= HEALTHY);
+                // Then it falls anew, as its restart delay begins anew.
+                let was_well = lives.since.is_some_and(|since| since.elapsed() >= WELL_AFTER);
                 let is_new = lives.shown.is_none() || was_well;
                 if is_new {
                     lives.shown = Some(lives.started);

@@ -57,11 +57,11 @@ pub fn read(line: &str, plan: &Plan) -> Result<Key, String> {
         return Err(format!("'{word}' is no key; h and Enter lists them"));
     };
     let (surplus, how) = match *takes {
-        "" => (name, "alone".to_owned()),
-        takes => (more, format!("with one{}", takes.to_lowercase())),
+        "" => (name, "nothing".to_owned()),
+        takes => (more, format!("one{}", takes.to_lowercase())),
     };
     if let Some(surplus) = surplus {
-        return Err(format!("'{letter}' is typed {how} and Enter; '{}' is too much", shown(surplus)));
+        return Err(format!("'{letter}' takes {how} behind it; leave out '{}'", shown(surplus)));
     }
     Ok(match *letter {
         "r" => {
@@ -80,6 +80,7 @@ pub fn read(line: &str, plan: &Plan) -> Result<Key, String> {
 fn one_of<'a>(kind: &str, typed: Option<&str>, all: impl Iterator<Item = &'a str> + Clone) -> Result<&'a str, String> {
     let list = |names: &[&str]| match names {
         [] => format!("the config has no {kind}"),
+        [only] => format!("there is only {only}"),
         names => format!("there are {}", names.join(", ")),
     };
     let everything: Vec<&str> = all.clone().collect();
@@ -172,8 +173,8 @@ mod tests {
         assert_eq!(told("w zzz", &many), "there is no workflow 'zzz'; there are assets, build, build-all");
         assert_eq!(told("w", &many), "which workflow? there are assets, build, build-all");
         assert_eq!(told("r web", &many), "there is no process 'web'; the config has no process");
-        assert_eq!(told("s now", &many), "'s' is typed alone and Enter; 'now' is too much");
-        assert_eq!(told("w build all", &many), "'w' is typed with one workflow and Enter; 'all' is too much");
+        assert_eq!(told("s now", &many), "'s' takes nothing behind it; leave out 'now'");
+        assert_eq!(told("w build all", &many), "'w' takes one workflow behind it; leave out 'all'");
         assert_eq!(read("w", &plan(&["only"])), Ok(Key::Run("only".into())));
     }
 }

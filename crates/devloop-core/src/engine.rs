@@ -25,6 +25,7 @@ mod turn;
 pub use self::batch::PATHS_MAX;
 pub use self::hooks::HOOK_GRACE;
 pub use self::intake::REQUESTS_MAX;
+pub use self::processes::WELL_AFTER;
 pub use self::reload::{PLAN_QUIET, PLAN_QUIET_MAX};
 pub use self::runs::{FEEDBACK_HOLD, FEEDBACK_RUNS, FEEDBACK_RUNS_LONG, LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 

@@ -9,6 +9,8 @@ mod life;
 mod probing;
 mod renewal;
 
+pub use self::backoff::WELL_AFTER;
+
 use self::backoff::Jitter;
 use self::life::{Process, State, Stopping, Then};
 use super::turn::Turn;
