@@ -275,9 +275,13 @@ fn st5_the_last_save_survives_a_loss_of_power_and_the_others_are_not_slowed_by_i
     signal(wait::pid(&posting.project.path("devloop.pid")), Signal::INT).unwrap();
     assert!(posting.session.wait().success(), "{}", posting.session.told());
     let calls = calls(&trace);
-    let (saves, last) = calls.split_at(calls.iter().position(|call| call == "fsync").unwrap());
-    assert!(saves.len() >= 20 && saves.iter().all(|call| call.starts_with("rename")), "{calls:?}");
-    assert!(last.len() == 3 && last[1].starts_with("rename") && last[2] == "fsync of the folder", "{calls:?}");
+    let durable: Vec<&[String]> = calls.windows(3).filter(|calls| calls[0] == "fsync").collect();
+    let is_in_order = |calls: &[String]| calls[1].starts_with("rename") && calls[2] == "fsync of the folder";
+    assert!(durable.iter().all(|calls| is_in_order(calls)), "{calls:?}");
+    // Besides the last one those that came while nothing happened, which a busy machine may have in the midst of it.
+    let saves = calls.iter().filter(|call| call.starts_with("rename")).count();
+    assert!(saves >= 20 && durable.len() < saves, "{calls:?}");
+    assert!(calls.len() >= 3 && is_in_order(&calls[calls.len() - 3..]), "{calls:?}");
 }
 
 // promise: state.file.7

@@ -158,7 +158,7 @@ impl Engine {
                 self.posted(Posted { request, holder, event, value });
             }
             Fact::StateSaved(version) => {
-                let notice = self.turn.session.saved(version);
+                let notice = self.turn.session.saved(version, self.turn.now);
                 self.session_answered(notice);
             }
             Fact::StateSaveFailed { version, error, is_replaced } => {
@@ -172,6 +172,7 @@ impl Engine {
     }
 
     fn session_began(&mut self) {
+        self.turn.session.begin(self.turn.now);
         let root = self.plan.root.to_string_lossy().into_owned();
         self.turn.write(&StateKey::from("root"), &Value::String(root));
         self.turn.ask(Effect::WatchPaths);

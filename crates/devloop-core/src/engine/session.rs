@@ -15,6 +15,10 @@ use std::time::Duration;
 /// After a failed save, the next one comes with the next change, or after this.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
+/// What is saved is made to survive a loss of power when nothing has changed for so long: the end of a session then
+/// finds nothing to do, and it is the end that somebody waits for.
+const SETTLE_AFTER: Duration = Duration::from_millis(700);
+
 /// How long the end of the session waits for the file.
 const LAST_SAVE_MAX: Duration = Duration::from_secs(10);
 
@@ -40,6 +44,8 @@ pub(crate) struct Session {
     durable_wanted: StateVersion,
     durable: StateVersion,
     retry_at: Option<Moment>,
+    /// When what is on disk is made to survive a loss of power, unless something changes until then.
+    settle_at: Option<Moment>,
     /// The error that the user was told of last, until a save works again.
     told: Option<String>,
     last: LastSave,
@@ -86,9 +92,15 @@ impl Session {
             durable_wanted: StateVersion::default(),
             durable: StateVersion::default(),
             retry_at: None,
+            settle_at: None,
             told: None,
             last: LastSave::NotYet,
         }
+    }
+
+    /// The session begins; whether what an earlier one left survives a loss of power is not known.
+    pub(crate) fn begin(&mut self, now: Moment) {
+        self.settle_at = Some(now + SETTLE_AFTER);
     }
 
     /// All values.
@@ -179,7 +191,7 @@ impl Session {
     }
 
     /// A save worked; says whether that is news for the user.
-    pub(crate) fn saved(&mut self, version: StateVersion) -> Option<Notice> {
+    pub(crate) fn saved(&mut self, version: StateVersion, now: Moment) -> Option<Notice> {
         let flight = self.take_flight(version)?;
         (self.saved, self.put) = (version, version);
         self.is_durable = flight.is_durable;
@@ -187,6 +199,8 @@ impl Session {
         self.is_unsure = false;
         if flight.is_durable {
             self.durable = version;
+        } else {
+            self.settle_at = Some(now + SETTLE_AFTER);
         }
         self.retry_at = None;
         self.told.take().map(|_| Notice::StateSaveRecovered)
@@ -267,7 +281,7 @@ impl Session {
         }
         match self.last {
             LastSave::Over | LastSave::Asked { .. } => None,
-            LastSave::Wanted { .. } if self.is_durable && !self.is_unsure && self.values == self.on_disk => {
+            LastSave::Wanted { .. } if self.lasts() => {
                 self.last = LastSave::Over;
                 None
             }
@@ -277,10 +291,21 @@ impl Session {
             }
             LastSave::Early { is_asked } => {
                 self.last = LastSave::Early { is_asked: true };
-                (!is_asked || self.is_save_due(now)).then(|| self.save(true))
+                (!is_asked && !self.lasts() || self.is_save_due(now)).then(|| self.save(true))
             }
-            LastSave::NotYet => self.is_save_due(now).then(|| self.save(self.durable_wanted > self.durable)),
+            LastSave::NotYet => {
+                if self.is_save_due(now) {
+                    return Some(self.save(self.durable_wanted > self.durable));
+                }
+                self.settle_at.take_if(|at| *at <= now)?;
+                (!self.lasts()).then(|| self.save(true))
+            }
         }
+    }
+
+    /// Whether all that was written so far is on disk and survives a loss of power.
+    fn lasts(&self) -> bool {
+        self.is_durable && !self.is_unsure && self.values == self.on_disk
     }
 
     fn is_save_due(&mut self, now: Moment) -> bool {
@@ -306,7 +331,7 @@ impl Session {
 
     fn save(&mut self, durable: bool) -> Effect {
         self.tried = self.version;
-        self.retry_at = None;
+        (self.retry_at, self.settle_at) = (None, None);
         let (version, values) = (self.version, Arc::clone(&self.values));
         self.in_flight = Some(Flight { version, values: Arc::clone(&values), is_durable: durable });
         Effect::SaveState { version, values, durable }
@@ -315,7 +340,8 @@ impl Session {
     /// When a save is tried again, or given up.
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         match self.last {
-            LastSave::NotYet | LastSave::Early { .. } if self.in_flight.is_none() => self.retry_at,
+            LastSave::NotYet if self.in_flight.is_none() => self.retry_at.into_iter().chain(self.settle_at).min(),
+            LastSave::Early { .. } if self.in_flight.is_none() => self.retry_at,
             LastSave::Wanted { give_up_at } | LastSave::Asked { give_up_at } => Some(give_up_at),
             LastSave::NotYet | LastSave::Early { .. } | LastSave::Over => None,
         }

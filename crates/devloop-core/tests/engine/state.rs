@@ -43,7 +43,20 @@ fn a_failed_save_releases_what_waits_is_told_once_and_tried_again() {
     assert_eq!(bench.give(failed(3, "read-only file system")), ["StateSaveFailed"]);
     bench.wait_ms(1000);
     assert_eq!(bench.give(Fact::StateSaved(StateVersion(3))), ["StateSaveRecovered"]);
+    // Once more, to survive a loss of power; then nothing is left to do.
+    bench.wait_ms(1000);
+    bench.give(Fact::StateSaved(StateVersion(3)));
     assert_eq!(bench.engine.next_deadline(), None);
+}
+
+#[test]
+fn what_did_not_change_for_a_while_survives_a_loss_of_power_and_the_end_has_nothing_to_save() {
+    let mut bench = Bench::begun(build());
+    assert_eq!(bench.give(Fact::InterruptRequested(Interrupt::Int)), ["InterruptReceived", "last save", "end AsAsked"]);
+    let mut bench = Bench::begun(build());
+    bench.wait_ms(1000);
+    assert_eq!(bench.engine.next_deadline(), None);
+    assert_eq!(bench.give(Fact::InterruptRequested(Interrupt::Int)), ["InterruptReceived", "end AsAsked"]);
 }
 
 #[test]

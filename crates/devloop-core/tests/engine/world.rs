@@ -17,6 +17,7 @@ use devloop_core::plan::process::{Contain, ProcessPlan, RestartPolicy, StopSigna
 use devloop_core::plan::watch::{PathPattern, WatchPlan};
 use devloop_core::plan::words::Words;
 use devloop_core::plan::workflow::{OnBusy, Step, WorkflowPlan};
+use devloop_core::view::Phase;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,11 +53,17 @@ impl Bench {
                 if let (Effect::SaveState { version, .. }, true) = (&effect, self.answers_saves) {
                     facts.push(Fact::StateSaved(*version));
                 }
-                lines.extend(line(&effect));
+                // Durable saves in the midst of a session are a story of their own.
+                let is_settling = matches!(effect, Effect::SaveState { durable: true, .. }) && !self.is_ending();
+                lines.extend(line(&effect).filter(|_| !is_settling));
             }
             assert!(self.engine.next_deadline().is_none_or(|at| at > self.now), "a deadline in the past");
         }
         lines
+    }
+
+    fn is_ending(&self) -> bool {
+        matches!(self.engine.view().phase, Phase::Draining | Phase::Killing | Phase::Ended)
     }
 
     /// Lets time pass, deadline by deadline.

@@ -183,8 +183,7 @@ fn ctrl_c_stops_probes() {
     check(
         &story.until(2000),
         &expect![[r#"
-            +1001ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1, save v1 durably
-            +1002ms saved v1
+            +1001ms interrupt Int → 'InterruptReceived { interrupt: Int }', stop server#1
             +1006ms server#1 exited with signal 15 (SIGTERM)
             +1007ms server#1 gone → 'ProcessStopped { process: server }', end as asked
         "#]],

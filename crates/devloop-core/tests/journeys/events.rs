@@ -37,14 +37,16 @@ fn a_posted_value_is_saved_then_its_run_is_admitted_then_the_client_is_told() {
     check(
         &story.until(1000),
         &expect![[r#"
-        +0ms SessionBegan → watch, save v1
-        +1ms WatchingBegan
-        +1ms saved v1 → start client#1
-        +3ms client#1 started → 'ProcessStarted { process: client, pid: 7 }'
-        +100ms q1 posts "home" to page → save v2
-        +101ms saved v2 → answer q1 Accepted for r1, 'show began', "show: home", 'show finished', save v4
-        +102ms saved v4
-    "#]],
+            +0ms SessionBegan → watch, save v1
+            +1ms WatchingBegan
+            +1ms saved v1 → start client#1
+            +3ms client#1 started → 'ProcessStarted { process: client, pid: 7 }'
+            +100ms q1 posts "home" to page → save v2
+            +101ms saved v2 → answer q1 Accepted for r1, 'show began', "show: home", 'show finished', save v4
+            +102ms saved v4
+            +802ms DeadlineReached → save v4 durably
+            +803ms saved v4
+        "#]],
     );
 }
 

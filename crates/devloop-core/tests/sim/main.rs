@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Sessions in every `cargo test`.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 3_000;
 /// Lines of a failed session that are shown without `SIM_SEED`.
 const TAIL: usize = 60;
 /// Failed sessions that are counted before giving up: which seeds fail in the same way helps to find the cause.
