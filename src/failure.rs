@@ -64,16 +64,23 @@ pub enum Failure {
     ConfigIsHere,
     /// `devloop post` outside of a process or hook that may post.
     NoToken,
-    /// `devloop run` could not begin; the text says why and what to do.
-    CannotBegin(String),
+    /// The command could not begin, or could not do what it was asked for.
+    CannotBegin {
+        /// Why, with the system's words.
+        why: String,
+        /// What to do, where it is more than to read why.
+        hint: Option<String>,
+    },
     /// The session ended because something failed; it has been told.
     SessionFailed,
     /// `devloop post` could not post.
     NotPosted {
         /// The event.
         event: String,
-        /// Why, and what to do.
+        /// Why.
         why: String,
+        /// What to do, where it is more than to read why.
+        hint: Option<&'static str>,
     },
     /// `devloop audit --deny` found what it denies; how many of which kinds.
     Denied(Vec<(&'static str, usize)>),
@@ -84,6 +91,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What cannot be begun, without a hint.
+    pub fn cannot_begin(why: impl Into<String>) -> Self {
+        Self::CannotBegin { why: why.into(), hint: None }
+    }
+
+    /// What cannot be begun, and what to do about it.
+    pub fn cannot_begin_but(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::CannotBegin { why: why.into(), hint: Some(hint.into()) }
+    }
+
     /// Whether the user has heard of it already.
     pub fn is_told(&self) -> bool {
         matches!(self, Self::SessionFailed | Self::Usage)
@@ -102,7 +119,7 @@ impl Failure {
             | Self::NoToken
             | Self::ConfigIsHere
             | Self::NoSession { .. }
-            | Self::CannotBegin(_)
+            | Self::CannotBegin { .. }
             | Self::SessionFailed
             | Self::NotPosted { .. }
             | Self::Denied(_)
@@ -132,12 +149,9 @@ impl Failure {
                  names an event"
                     .to_owned()
             }
-            Self::Rejected { .. }
-            | Self::CannotBegin(_)
-            | Self::SessionFailed
-            | Self::NotPosted { .. }
-            | Self::CannotWrite(_)
-            | Self::Usage => return None,
+            Self::CannotBegin { hint, .. } => return hint.clone(),
+            Self::NotPosted { hint, .. } => return hint.map(str::to_owned),
+            Self::Rejected { .. } | Self::SessionFailed | Self::CannotWrite(_) | Self::Usage => return None,
         })
     }
 }
@@ -157,9 +171,9 @@ impl fmt::Display for Failure {
             Self::UnknownKey { key, .. } => write!(f, "the state holds no key '{key}'"),
             Self::ConfigIsHere => f.write_str("devloop.toml is here already and stays as it is"),
             Self::NoToken => write!(f, "{} and {} are not set", env_vars::EVENTS_BASE_URL, env_vars::EVENTS_TOKEN),
-            Self::CannotBegin(why) => f.write_str(why),
+            Self::CannotBegin { why, .. } => f.write_str(why),
             Self::SessionFailed => f.write_str("the session failed"),
-            Self::NotPosted { event, why } => write!(f, "cannot post to '{event}': {why}"),
+            Self::NotPosted { event, why, .. } => write!(f, "cannot post to '{event}': {why}"),
             Self::Denied(found) => {
                 let found: Vec<String> = found.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
                 write!(f, "--deny found {}", found.join(", "))

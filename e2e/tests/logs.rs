@@ -220,6 +220,12 @@ fn a_folder_without_room_for_a_log_costs_a_warning_and_no_session() {
     let mut session = project.run_watching();
     session.wait_for("/.devloop/logs': Not a directory (os error 20)");
     assert!(session.stop().success());
+
+    fs::remove_file(project.path(".devloop/logs")).unwrap();
+    std::os::unix::fs::symlink(project.root(), project.path(".devloop/logs")).unwrap();
+    let mut session = project.run_watching();
+    session.wait_for("/.devloop/logs': Not a directory (os error 20); it is a link, and devloop follows none here");
+    assert!(session.stop().success());
 }
 
 /// The session log's own disk is full after 256 KiB; where there are no mount namespaces, no file may be longer than that.

@@ -121,7 +121,7 @@ fn lines_are_chosen_by_name_by_pattern_and_from_the_end() {
     let unknown = project.call(&["logs", "-p", "wbe"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(
-        stderr(&unknown).contains("no process or hook is called 'wbe'; there are build, devloop, web"),
+        stderr(&unknown).contains("no process or hook is called 'wbe'\nhint: did you mean 'web'?"),
         "{}",
         stderr(&unknown)
     );
@@ -186,8 +186,8 @@ fn sessions_are_listed_and_named_by_the_beginning_of_their_ids() {
     assert_eq!(shown(&project, &["--session", "session-1001-7-0.log"]), "[sh old] two\n");
     assert_eq!(shown(&project, &[]), "[sh old] two\n");
     for (id, told) in [
-        ("7", "no session begins with '7'; there are 1001-7-0 (1970-"),
-        ("100", "more than one session begins with '100'; there are 1001-7-0 ("),
+        ("7", "no session begins with '7'\nhint: there are 1001-7-0 (1970-"),
+        ("100", "more than one session begins with '100'\nhint: there are 1001-7-0 ("),
     ] {
         let output = project.call(&["logs", "--session", id]);
         assert_eq!(output.status.code(), Some(1));

@@ -212,7 +212,7 @@ fn what_a_procfile_becomes_runs() {
     std::fs::remove_file(project.path("devloop.toml")).unwrap();
     let told = project.call(&["init", "--print"]);
     let text = String::from_utf8(told.stdout).unwrap();
-    for name in ["web", "worker", "release"] {
-        assert!(text.contains(&format!("[process.{name}]")), "{text}");
+    for table in ["process.web", "process.worker", "hook.release"] {
+        assert!(text.contains(&format!("[{table}]")), "{text}");
     }
 }

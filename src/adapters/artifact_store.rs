@@ -105,7 +105,9 @@ pub enum StoreError {
     /// A folder cannot be opened, or is none.
     Open(PathBuf, io::Error),
     /// Another session works in a folder.
-    Hold(PathBuf, io::Error),
+    Held(PathBuf),
+    /// A folder cannot be locked.
+    Lock(PathBuf, io::Error),
     /// A folder cannot be made.
     Make(PathBuf, io::Error),
     /// A folder cannot be read.
@@ -131,10 +133,15 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, path) = match self {
             Self::Open(path, _) => ("cannot open the folder", path),
-            Self::Hold(path, _) => ("another session has, or nobody can lock, the folder", path),
+            Self::Held(path) => {
+                let path = path.display();
+                let hint = "stop it, or give one of the two a `state_file` in another folder";
+                return write!(f, "another session publishes in the folder '{path}': {hint}");
+            }
+            Self::Lock(path, _) => ("cannot lock the folder", path),
             Self::Make(path, _) => ("cannot make the folder", path),
             Self::Read(path, _) => ("cannot read the folder", path),
-            Self::Exchanged(path) => ("the build hook left another thing in the place of its folder", path),
+            Self::Exchanged(path) => ("the build hook left no folder of its own where it was told to build, at", path),
             Self::Sync(path, _) => ("cannot make durable what is in", path),
             Self::Rename(path, _) => ("cannot rename", path),
             Self::Remove(path, _) => ("cannot remove", path),
@@ -147,13 +154,13 @@ impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Open(_, source)
-            | Self::Hold(_, source)
+            | Self::Lock(_, source)
             | Self::Make(_, source)
             | Self::Read(_, source)
             | Self::Sync(_, source)
             | Self::Rename(_, source)
             | Self::Remove(_, source) => Some(source),
-            Self::Exchanged(_) => None,
+            Self::Exchanged(_) | Self::Held(_) => None,
         }
     }
 }
@@ -183,9 +190,15 @@ impl Store {
         if held.get(artifact).is_some_and(is_same) {
             return Ok(());
         }
-        let refused = |error| StoreError::Hold(own.path().to_owned(), error);
-        let folder = OwnFolder::open(own.path()).map_err(refused)?;
-        rustix::fs::flock(folder.as_file(), FlockOperation::NonBlockingLockExclusive).map_err(|e| refused(e.into()))?;
+        let path = || own.path().to_owned();
+        let folder = OwnFolder::open(own.path()).map_err(|error| StoreError::Lock(path(), error))?;
+        rustix::fs::flock(folder.as_file(), FlockOperation::NonBlockingLockExclusive).map_err(|errno| {
+            if errno == rustix::io::Errno::WOULDBLOCK {
+                StoreError::Held(path())
+            } else {
+                StoreError::Lock(path(), errno.into())
+            }
+        })?;
         held.insert(artifact.clone(), folder);
         Ok(())
     }
@@ -194,9 +207,7 @@ impl Store {
         match order {
             ArtifactOrder::Find => self.find(artifact).map(ArtifactAnswer::Found),
             ArtifactOrder::Prepare => self.prepare(artifact).map(ArtifactAnswer::Prepared),
-            ArtifactOrder::Install(generation) => {
-                self.install(artifact, *generation).map(|()| ArtifactAnswer::Installed)
-            }
+            ArtifactOrder::Install(generation) => self.install(artifact, *generation).map(ArtifactAnswer::Installed),
             ArtifactOrder::Remove(generations) => self.remove(artifact, generations).map(|()| ArtifactAnswer::Removed),
         }
     }
@@ -244,8 +255,8 @@ impl Store {
         }
     }
 
-    /// Everything in the folder is durable before it has its name, and its name before it is told.
-    fn install(&self, artifact: &ArtifactName, generation: Generation) -> Result<(), StoreError> {
+    /// Everything in the folder is durable before it has its name, and its name before it is told. What is there then.
+    fn install(&self, artifact: &ArtifactName, generation: Generation) -> Result<Vec<Generation>, StoreError> {
         let Shelf { above, own } = self.open_or_make(artifact)?;
         let (candidate, name) = (candidate_name(generation), generation.to_string());
         let (candidate, name) = (OsStr::new(&candidate), OsStr::new(&name));
@@ -262,7 +273,8 @@ impl Store {
             return Err(StoreError::Exchanged(path));
         }
         let synced = own.sync().and_then(|()| above[1].sync()).and_then(|()| above[0].sync());
-        synced.map_err(|error| StoreError::Sync(own.path().to_owned(), error))
+        synced.map_err(|error| StoreError::Sync(own.path().to_owned(), error))?;
+        generations(&own)
     }
 
     fn remove(&self, artifact: &ArtifactName, generations: &[Generation]) -> Result<(), StoreError> {

@@ -4,10 +4,10 @@
 use super::output::{Output, OwnLine};
 use crate::report::Reporter;
 use crate::report::digest::Digest;
-use devloop_core::engine::WELL_AFTER;
 use devloop_core::names::ProcessName;
 use devloop_core::notice::{Notice, StepFailure, Who};
 use devloop_core::plan::Plan;
+use devloop_core::plan::process::WELL_AFTER;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;

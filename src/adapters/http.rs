@@ -70,13 +70,20 @@ pub enum NoListener {
     Random(io::Error),
 }
 
+impl NoListener {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Bind { .. } => Some("choose another port in `bind`, or port 0 for a free one"),
+            Self::Random(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for NoListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bind { table, address, source } => write!(
-                f,
-                "`[{table}]` cannot listen on {address}: {source}; choose another port in `bind`, or port 0 for a free one"
-            ),
+            Self::Bind { table, address, source } => write!(f, "`[{table}]` cannot listen on {address}: {source}"),
             Self::Random(source) => write!(f, "tokens for external events cannot be made: {source}"),
         }
     }
@@ -291,7 +298,12 @@ fn origins(plan: &Plan) -> Vec<String> {
 impl Shared {
     /// Binds what a saved config asks for. What cannot be bound is told; the next save tries again.
     fn late(&self, table: &'static str, address: SocketAddr) -> Option<Bound> {
-        listen(table, address).map_err(|error| self.reporter.line("engine", Level::Error, &error.to_string())).ok()
+        listen(table, address)
+            .map_err(|error| {
+                let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
+                self.reporter.line("engine", Level::Error, &format!("{error}{hint}"));
+            })
+            .ok()
     }
 
     fn serve_events(&self, (listener, bound): Bound) -> Served<Events> {

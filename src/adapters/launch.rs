@@ -183,6 +183,9 @@ pub fn start_failure(command: &CommandPlan, step: Step, errno: i32) -> StartFail
         Step::Exec if error.kind() == io::ErrorKind::NotFound && !program.contains('/') => {
             format!("program '{program}' is in no folder of its PATH")
         }
+        Step::Exec if error.kind() == io::ErrorKind::PermissionDenied => {
+            format!("program '{program}' cannot be executed (`chmod +x` makes a file executable)")
+        }
         Step::Exec => format!("program '{program}' cannot be executed"),
         Step::Interpreter => format!("what should run program '{program}' (its `#!` line or loader) is not there"),
     };

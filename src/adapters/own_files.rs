@@ -67,8 +67,19 @@ impl OwnFolder {
     /// Opens a folder directly below. A link, or anything else that is no folder, is an error.
     pub fn existing_subfolder(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty())?;
+        let dir = rustix::fs::openat(&self.dir, name, flags, Mode::empty());
+        let dir = dir.map_err(|errno| self.not_opened(name, errno))?;
         Ok(Self { dir: dir.into(), path: self.path.join(name) })
+    }
+
+    /// The system's words, and that it is for a link where it is: "not a directory" would not tell.
+    fn not_opened(&self, name: &OsStr, errno: rustix::io::Errno) -> io::Error {
+        let error = io::Error::from(errno);
+        let found = rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW);
+        if found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink) {
+            return io::Error::new(error.kind(), format!("{error}; it is a link, and devloop follows none here"));
+        }
+        error
     }
 
     /// Makes a folder (0700) directly below; a name that exists in any form is an error.
@@ -153,7 +164,8 @@ impl OwnFolder {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(as_mode(FILE_MODE));
-        let file = File::from(rustix::fs::openat(&self.dir, name, flags, mode)?);
+        let file = rustix::fs::openat(&self.dir, name, flags, mode);
+        let file = File::from(file.map_err(|errno| self.not_opened(name, errno))?);
         let found = file.metadata()?;
         if found.is_file() && found.mode() & 0o777 != FILE_MODE {
             let _ = rustix::fs::fchmod(&file, mode);
@@ -188,9 +200,9 @@ impl OwnFolder {
         Ok(rustix::fs::unlinkat(&self.dir, name, AtFlags::empty())?)
     }
 
-    /// Puts a new file (0600) in the place of one, so that a reader finds a whole one at any time. `durable`: it survives a
-    /// loss of power. On failure nothing is left over, and the old one is untouched (unless all that failed was making
-    /// the rename survive).
+    /// Puts a new file (0600) in the place of one, so that a reader finds a whole one at any time. `durable`: what is in it
+    /// survives a loss of power; that it has the name does after a [`Self::sync`]. On failure nothing is left over, and
+    /// the old one is untouched.
     pub fn replace(&self, name: &OsStr, text: &[u8], durable: bool) -> io::Result<()> {
         let (mut file, temporary) = self.create_random(|random| temporary_name(name, random))?;
         let written = file
@@ -200,7 +212,7 @@ impl OwnFolder {
         if written.is_err() {
             let _ = self.remove(&temporary);
         }
-        written.and_then(|()| if durable { self.sync() } else { Ok(()) })
+        written
     }
 
     /// Removes what crashed sessions left of replacing a file.

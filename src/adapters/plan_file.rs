@@ -61,18 +61,34 @@ impl PlanFile {
         }
     }
 
-    /// The absolute paths that decide what the file holds: itself, and what it links to.
+    /// The absolute paths that decide what the file holds: each link on the way to it, and the file itself.
     pub fn places(&self) -> Vec<PathBuf> {
-        let mut places = vec![self.path.clone()];
-        while let Some(place) = places.last()
-            && let Ok(target) = std::fs::read_link(place)
-            && places.len() < LINKS_MAX
-        {
-            let folder = place.parent().unwrap_or(Path::new("/"));
-            places.push(folder.join(target));
+        let mut places = Vec::new();
+        let mut path = self.path.clone();
+        while let Some((link, target)) = first_link(&path).filter(|_| places.len() + 1 < LINKS_MAX) {
+            places.push(link);
+            path = target;
         }
+        places.push(path);
         places
     }
+}
+
+/// The first part of a path that is a link, and the path as it goes on from where that leads.
+fn first_link(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let mut walked = PathBuf::new();
+    let mut rest = path.components();
+    while let Some(part) = rest.next() {
+        let folder = walked.clone();
+        walked.push(part);
+        if let Ok(target) = std::fs::read_link(&walked) {
+            let rest = rest.as_path();
+            let led = folder.join(target);
+            // An empty rest would make a folder of it.
+            return Some((walked, if rest.as_os_str().is_empty() { led } else { led.join(rest) }));
+        }
+    }
+    None
 }
 
 /// A plan that watches one file, named by its absolute path, and nothing else.
@@ -112,7 +128,9 @@ mod tests {
     #[test]
     fn links_are_followed_to_the_file_and_a_loop_ends() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        // The folder for temporary files may be reached through links itself.
+        let real = folder.path().canonicalize().unwrap();
+        let at = |name: &str| real.join(name);
         std::fs::write(at("real.toml"), "").unwrap();
         std::os::unix::fs::symlink("real.toml", at("one")).unwrap();
         std::os::unix::fs::symlink(at("one"), at("two")).unwrap();
@@ -121,6 +139,12 @@ mod tests {
         assert_eq!(places(&at("missing")), [at("missing")]);
         std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
         assert_eq!(places(&at("loop")).len(), LINKS_MAX);
+        // Also a folder on the way can lead elsewhere.
+        std::fs::create_dir(at("folder")).unwrap();
+        std::os::unix::fs::symlink("two", at("folder/inner")).unwrap();
+        std::os::unix::fs::symlink("folder", at("way")).unwrap();
+        assert_eq!(places(&at("way/inner")), [at("way"), at("folder/inner"), at("folder/two")]);
+        assert_eq!(places(&at("way/none")), [at("way"), at("folder/none")]);
     }
 
     #[test]

@@ -32,15 +32,26 @@ const STACK_BYTES: usize = 256 * 1024;
 pub struct Saved {
     /// Which version.
     pub version: StateVersion,
-    /// What went wrong, with all causes; the file is as it was before.
-    pub result: Result<(), String>,
+    /// What went wrong.
+    pub result: Result<(), NotSaved>,
+}
+
+/// Why there is no durable file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotSaved {
+    /// With all causes.
+    pub error: String,
+    /// Whether the file is replaced all the same; else it is as it was before.
+    pub is_replaced: bool,
 }
 
 impl From<Saved> for Fact {
     fn from(saved: Saved) -> Self {
         match saved.result {
             Ok(()) => Self::StateSaved(saved.version),
-            Err(words) => Self::StateSaveFailed(saved.version, words),
+            Err(NotSaved { error, is_replaced }) => {
+                Self::StateSaveFailed { version: saved.version, error, is_replaced }
+            }
         }
     }
 }
@@ -95,7 +106,10 @@ fn write_all(mut folder: StateFolder, inbox: &Receiver<Order>, heard: &dyn Fn(Sa
         text.clear();
         json::write_pretty(&values, &mut text);
         drop(values);
-        let result = folder.replace(&text, durable).map_err(|error| error.with_causes());
+        let result = folder.replace(&text, durable).map_err(|error| NotSaved {
+            error: error.with_causes(),
+            is_replaced: matches!(error, StateError::Sync { .. }),
+        });
         heard(Saved { version, result });
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Checked {
 /// Errors are shown on stderr.
 pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
     let here = std::env::current_dir().map_err(|error| {
-        Failure::CannotBegin(format!("the working folder cannot be read: {error}; change into one that exists"))
+        Failure::cannot_begin_but(format!("the working folder cannot be read: {error}"), "change into one that exists")
     })?;
     let path = match named {
         Some(path) => path.clone(),
@@ -79,7 +79,7 @@ pub(super) fn place_of(absolute: &Path) -> Place {
 /// beside a running session, counts as one that does not name any.
 pub(super) fn state_file(named: Option<&PathBuf>) -> Result<(PathBuf, Option<Plan>), Failure> {
     let here = std::env::current_dir().map_err(|error| {
-        Failure::CannotBegin(format!("the working folder cannot be read: {error}; change into one that exists"))
+        Failure::cannot_begin_but(format!("the working folder cannot be read: {error}"), "change into one that exists")
     })?;
     let path = match named {
         Some(path) => path.clone(),

@@ -23,13 +23,14 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 pub(super) fn main(only_print: bool) -> Result<(), Failure> {
-    let here = std::env::current_dir()
-        .map_err(|error| Failure::CannotBegin(format!("the working folder cannot be read: {error}")))?;
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::cannot_begin_but(format!("the working folder cannot be read: {error}"), "change into one that exists")
+    })?;
     let (draft, text) = look(&here);
     let loaded = devloop_config::load(&text, &Place { folder: here.clone() });
     if loaded.plan.is_none() {
         let why = loaded.diagnostics.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("; ");
-        return Err(Failure::CannotBegin(format!("what was found makes no right config: {why}")));
+        return Err(Failure::cannot_begin(format!("what was found makes no right config: {why}")));
     }
     if only_print {
         complain(&found(&draft));
@@ -37,7 +38,7 @@ pub(super) fn main(only_print: bool) -> Result<(), Failure> {
     }
     write_new(&here.join(FILE_NAME), text.as_bytes()).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Failure::ConfigIsHere,
-        _ => Failure::CannotBegin(format!("cannot write {}: {error}", here.join(FILE_NAME).display())),
+        _ => Failure::cannot_begin(format!("cannot write {}: {error}", here.join(FILE_NAME).display())),
     })?;
     let mut told = found(&draft);
     // Writing into a string cannot fail.
@@ -71,6 +72,11 @@ fn look(folder: &Path) -> (Draft, String) {
     if draft.is_empty() {
         for find in [languages::rust, languages::node, languages::python, languages::go, languages::ruby] {
             find(&project, &mut draft);
+        }
+    } else {
+        let manifests = ["Cargo.toml", "package.json", "pyproject.toml", "go.mod", "Gemfile"];
+        for manifest in manifests.into_iter().filter(|manifest| project.has(manifest)) {
+            draft.found.push(format!("{manifest}: left alone, since the list above says what runs"));
         }
     }
     lists::compose(&project, &mut draft);

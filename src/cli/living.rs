@@ -28,7 +28,7 @@ impl Place {
     pub(super) fn status(&self) -> Result<Option<BTreeMap<String, Value>>, Failure> {
         let unreadable = |error: &dyn std::fmt::Display| {
             let path = status_file::path_of(&self.state_file);
-            Failure::CannotBegin(format!("cannot read {}: {error}", path.display()))
+            Failure::cannot_begin(format!("cannot read {}: {error}", path.display()))
         };
         let Some(text) = status_file::read(&self.state_file).map_err(|error| unreadable(&error))? else {
             return Ok(None);

@@ -3,6 +3,7 @@
 mod printer;
 
 use super::living;
+use super::mistakes;
 use super::{print, stdout_colors};
 use crate::adapters::session_log::lines::{Forward, begin_of_last};
 use crate::adapters::session_log::past::{self, PastLog};
@@ -96,12 +97,12 @@ pub(super) fn main(config: Option<&PathBuf>, asked: &Asked) -> Result<(), Failur
     let place = living::place(config)?;
     let folder = crate::adapters::session_log::folder_of(&place.state_file);
     let cannot_read = |what: &Path, error: &io::Error| {
-        Failure::CannotBegin(format!("cannot read the session logs in '{}': {error}", what.display()))
+        Failure::cannot_begin(format!("cannot read the session logs in '{}': {error}", what.display()))
     };
     let logs = past::of_state_file(&place.state_file).map_err(|error| cannot_read(&folder, &error))?;
     if logs.is_empty() {
-        let why = format!("no session has left a log in '{}'; `devloop run` starts one", folder.display());
-        return Err(Failure::CannotBegin(why));
+        let why = format!("no session has left a log in '{}'", folder.display());
+        return Err(Failure::cannot_begin_but(why, "`devloop run` starts one"));
     }
     let log = match &asked.session {
         Session::Listed => return print(&list(&logs)),
@@ -144,7 +145,7 @@ fn beginning(mut logs: Vec<PastLog>, id: &str) -> Result<Option<PastLog>, Failur
         (format!("more than one session begins with '{id}'"), matching)
     };
     let ids: Vec<String> = shown.iter().map(|log| format!("{} ({})", log.id, zone().stamp(log.began))).collect();
-    Err(Failure::CannotBegin(format!("{problem}; there are {}", ids.join(", "))))
+    Err(Failure::cannot_begin_but(problem, format!("there are {}", ids.join(", "))))
 }
 
 /// A name that nobody has would show nothing, and following it would wait for ever.
@@ -156,8 +157,9 @@ fn check_names(asked: &Asked, log: &PastLog, plan: Option<&Plan>) -> Result<(), 
         return Ok(());
     };
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let hint = mistakes::meant(unknown, &names, &format!("there are {}", names.join(", ")));
     let unknown = crate::report::escape::one_line(unknown);
-    Err(Failure::CannotBegin(format!("no process or hook is called '{unknown}'; there are {}", names.join(", "))))
+    Err(Failure::cannot_begin_but(format!("no process or hook is called '{unknown}'"), hint))
 }
 
 /// Why showing ended early.

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 pub(super) fn main(config: Option<&PathBuf>, paths: &[PathBuf]) -> Result<(), Failure> {
     let Checked { plan, .. } = config_file::check(config)?;
-    let here = std::env::current_dir()
-        .map_err(|error| Failure::CannotBegin(format!("the working folder cannot be read: {error}")))?;
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::cannot_begin_but(format!("the working folder cannot be read: {error}"), "change into one that exists")
+    })?;
     let asked: Vec<Asked> = paths.iter().map(|path| ask(&plan, &here, path)).collect();
     print(&forecast::page(&plan, &asked, page_width(), stdout_colors()))
 }

@@ -18,7 +18,8 @@ const RETRY_MAX: Duration = Duration::from_secs(3);
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 pub(super) fn main(event: &str, value: &str) -> Result<(), Failure> {
-    let failed = |why: String| Failure::NotPosted { event: one_line(event), why };
+    let refused = |(why, hint)| Failure::NotPosted { event: one_line(event), why, hint };
+    let failed = |why: String| refused((why, None));
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if event.is_empty() || !event.chars().all(is_name) {
         return Err(failed("names of events have letters, digits, `_` and `-` only".to_owned()));
@@ -41,7 +42,7 @@ pub(super) fn main(event: &str, value: &str) -> Result<(), Failure> {
                 std::thread::sleep(delay);
                 delay *= 2;
             }
-            Ok(status) => return Err(failed(refusal(status))),
+            Ok(status) => return Err(refused(refusal(status))),
             Err(PostError::Refused) => {
                 return Err(failed("the session has ended: nobody listens at its address any more".to_owned()));
             }
@@ -80,21 +81,27 @@ fn from_stdin() -> Result<String, String> {
     Ok(text)
 }
 
-/// Why the session did not take the value.
-fn refusal(status: u16) -> String {
-    match status {
-        400 => "the value does not match the event's `pattern`".to_owned(),
-        401 => {
-            "the token is not valid (401): it dies with the child that it was made for, and with its session".to_owned()
-        }
-        403 => "the session refuses the address that it was called by (403)".to_owned(),
-        404 => "there is no such event, or this process or hook may not post to it (404); name it in its `events` list"
-            .to_owned(),
-        413 => "the value is too long (413)".to_owned(),
-        429 => "too many wrong tokens were tried of late (429)".to_owned(),
-        500 => "the session cannot write its state file (500); nothing was changed, and posting again later works"
-            .to_owned(),
-        503 => "the session is ending, or has too much to do (503)".to_owned(),
-        status => format!("the session answered with status {status}"),
-    }
+/// Why the session did not take the value, and what to do.
+fn refusal(status: u16) -> (String, Option<&'static str>) {
+    let (why, hint) = match status {
+        400 => ("the value does not match the event's `pattern`", None),
+        401 => (
+            "the token is not valid (401)",
+            Some("a token dies with the child that it was made for, and with its session; start that child again"),
+        ),
+        403 => ("the session refuses the address that it was called by (403)", None),
+        404 => (
+            "there is no such event, or this process or hook may not post to it (404)",
+            Some("name it in the `events` list of the process or hook; `devloop audit` shows who may post what"),
+        ),
+        413 => ("the value is too long (413)", None),
+        429 => ("too many wrong tokens were tried of late (429)", Some("wait some seconds")),
+        500 => (
+            "the session cannot write its state file (500)",
+            Some("nothing was changed; what the session says tells why, and posting again later works"),
+        ),
+        503 => ("the session is ending, or has too much to do (503)", None),
+        status => return (format!("the session answered with status {status}"), None),
+    };
+    (why.to_owned(), hint)
 }

@@ -58,21 +58,19 @@ pub(super) fn main(config: Option<&PathBuf>, asked: Asked) -> Result<(), Failure
     let (plan, left_out) = asked.plan(&checked.plan)?;
     let plan = Arc::new(plan);
     if let Err(error) = std::fs::read_dir(&plan.root) {
-        return Err(cannot_begin(format!(
-            "`root` names the folder {}, which cannot be read: {error}",
-            plan.root.display()
-        )));
+        let why = format!("`root` names the folder {}, which cannot be read: {error}", plan.root.display());
+        return Err(Failure::cannot_begin(why));
     }
     // Before there are threads; children that it keeps end with us, whatever ends us.
     let guardian =
-        guardian::fork().map_err(|error| cannot_begin(format!("the guardian cannot be started: {error}")))?;
+        guardian::fork().map_err(|error| Failure::cannot_begin(format!("the guardian cannot be started: {error}")))?;
     guardian::return_large_memory();
     // While the rest of the session is put together, on another processor.
     guardian.prepare(plan.processes.values().filter(|process| process.autostart).count().max(1));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| cannot_begin(format!("the runtime cannot be started: {error}")))?;
+        .map_err(|error| Failure::cannot_begin(format!("the runtime cannot be started: {error}")))?;
     let local = LocalSet::new();
     local.block_on(&runtime, session((checked, plan), guardian, (asked, left_out)))
 }
@@ -84,15 +82,15 @@ async fn session(
     (asked, left_out): (Asked, Vec<String>),
 ) -> Result<(), Failure> {
     let interrupts = Interrupts::install(guardian::is_ignored)
-        .map_err(|error| cannot_begin(format!("signals cannot be heard: {error}")))?;
+        .map_err(|error| Failure::cannot_begin(format!("signals cannot be heard: {error}")))?;
     let folder = StateFolder::open(&plan.state_file);
     let mut log = session_log::create(&plan.state_file);
     let opened = folder.and_then(|folder| folder.load().map(|values| (folder, values)));
     let opened = match opened {
         Ok(opened) => opened,
         Err(error) => {
-            let hint = error.hint().map_or(String::new(), |hint| format!("; {hint}"));
-            return Err(recorded(log.as_ref().ok(), cannot_begin(format!("{}{hint}", error.with_causes()))));
+            let failure = Failure::CannotBegin { why: error.with_causes(), hint: error.hint() };
+            return Err(recorded(log.as_ref().ok(), failure));
         }
     };
     let secrets = Arc::new(Secrets::default());
@@ -125,7 +123,10 @@ async fn session(
     }
     let listeners = match Listeners::bind(&plan, secrets) {
         Ok(listeners) => listeners,
-        Err(error) => return finish(&reporter, end, Err(cannot_begin(error.to_string()))),
+        Err(error) => {
+            let failure = Failure::CannotBegin { why: error.to_string(), hint: error.hint().map(str::to_owned) };
+            return finish(&reporter, end, Err(failure));
+        }
     };
     listeners.announce(&reporter);
     let shown = Session {
@@ -164,7 +165,7 @@ async fn live(
     interrupts.listen(&facts, &mut tasks);
     let saved = facts.clone();
     let session_file = SessionFile::start(folder, Box::new(move |answer| saved.send(answer.into())))
-        .map_err(|error| cannot_begin(format!("the state file has no thread: {error}")))?;
+        .map_err(|error| Failure::cannot_begin(format!("the state file has no thread: {error}")))?;
     let own_files = OwnFiles::of_state_file(&plan.state_file);
     let (plan, reporter) = (Arc::clone(plan), Arc::clone(reporter));
     let mut engine = Engine::new(Arc::clone(&plan), values, seed());
@@ -183,18 +184,20 @@ async fn live(
 fn finish(reporter: &Reporter, end: OutputEnd, ending: Result<Ending, Failure>) -> Result<(), Failure> {
     let result = match ending {
         Ok(Ending::AsAsked) => Ok(()),
-        Ok(Ending::Unsaved) => Err("the state file does not have the last values; the error above says why".to_owned()),
-        Ok(Ending::Failed) => Err("it cannot go on; the error above says why".to_owned()),
+        Ok(Ending::Unsaved) => {
+            Err(("the state file does not have the last values; the error above says why".to_owned(), None))
+        }
+        Ok(Ending::Failed) => Err(("it cannot go on; the error above says why".to_owned(), None)),
         Ok(Ending::Abandoned { processes }) => {
             let names: Vec<&str> = processes.iter().map(ProcessName::as_str).collect();
             let left = if names.is_empty() { "a hook".to_owned() } else { names.join(", ") };
-            Err(format!("{left} survived SIGKILL and was left behind"))
+            Err((format!("{left} survived SIGKILL and was left behind"), None))
         }
-        Err(failure) => Err(failure.to_string()),
+        Err(failure) => Err((failure.to_string(), failure.hint())),
     };
-    let result = result.map_err(|why| {
-        let told = format!("{}: {why}", super::RUN_FAILED);
-        reporter.always(&told, &told);
+    let result = result.map_err(|(why, hint)| {
+        let told = [Some(format!("{}: {why}", super::RUN_FAILED)), hint.map(|hint| format!("hint: {hint}"))];
+        told.iter().flatten().for_each(|line| reporter.always(line, line));
         Failure::SessionFailed
     });
     end.flush_and_stop(FLUSH_MAX);
@@ -225,7 +228,9 @@ fn open_output(
             secrets: Arc::clone(secrets),
         })
     };
-    options().and_then(Output::start).map_err(|error| cannot_begin(format!("its output cannot be opened: {error}")))
+    options()
+        .and_then(Output::start)
+        .map_err(|error| Failure::cannot_begin(format!("its output cannot be opened: {error}")))
 }
 
 fn reporter(plan: &Arc<Plan>, output: &Output, environment: &Arc<Environment>, is_quiet: bool) -> Reporter {
@@ -261,13 +266,10 @@ impl LineSink for Lines {
 fn recorded(log: Option<&SessionLog>, failure: Failure) -> Failure {
     if let Some(mut file) = log.map(|log| &log.file) {
         // The user hears of the failure on stderr; a log that cannot be written changes nothing about it.
-        drop(writeln!(file, "{}: {failure}", super::RUN_FAILED));
+        let hint = failure.hint().map_or_else(String::new, |hint| format!("hint: {hint}\n"));
+        drop(write!(file, "{}: {failure}\n{hint}", super::RUN_FAILED));
     }
     failure
-}
-
-fn cannot_begin(why: String) -> Failure {
-    Failure::CannotBegin(why)
 }
 
 /// For the jitter of restarts: another one in each session.

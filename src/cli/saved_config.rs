@@ -73,7 +73,7 @@ impl ReadPlan for SavedConfig {
         known.held.clone_from(&held);
         match held {
             Ok(text) => self.judge(&text, &mut known),
-            Err(error) => LoadedPlan::Unreadable { error },
+            Err(error) => LoadedPlan::Unreadable { error: format!("'{}': {error}", self.shown.display()) },
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) fn main(config: Option<&PathBuf>, asked: Asked<'_>) -> Result<(), Fai
 
 fn read(state_file: &Path) -> Result<BTreeMap<String, Value>, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::CannotBegin(format!("cannot read the state file {}: {error}", state_file.display()))
+        Failure::cannot_begin(format!("cannot read the state file {}: {error}", state_file.display()))
     };
     let Some(text) = read_text(state_file, STATE_BYTES_MAX).map_err(|error| failed(&error))? else {
         return Ok(BTreeMap::new());

@@ -2,11 +2,25 @@
 
 use super::escape::one_line;
 use devloop_core::plan::command::CommandPlan;
+use devloop_core::plan::words::Words;
+use std::path::Path;
 
-/// The arguments as they are written in the config, variables included; nothing of it can move a cursor.
-pub fn argv(command: &CommandPlan) -> String {
-    let words: Vec<String> = command.argv.iter().map(|word| quoted(word.source())).collect();
+/// The arguments on one line, for people: a program below the root is named from there, as configs name it.
+pub fn argv(command: &CommandPlan, root: &Path) -> String {
+    let mut words = exact(command);
+    let program = command.argv.first().map_or("", Words::source);
+    if let (Some(first), Ok(below)) = (words.first_mut(), Path::new(program).strip_prefix(root))
+        // A name without a slash would be looked for in PATH.
+        && below.components().count() > 1
+    {
+        *first = quoted(&below.to_string_lossy());
+    }
     words.join(" ")
+}
+
+/// The arguments as they are executed, variables not yet resolved; nothing of it can move a cursor.
+pub fn exact(command: &CommandPlan) -> Vec<String> {
+    command.argv.iter().map(|word| quoted(word.source())).collect()
 }
 
 /// One word, in quotes where a shell needs them.

@@ -92,8 +92,8 @@ fn culprit(failure: &StepFailure) -> Option<Who> {
 
 fn command(who: &Who, plan: &Plan) -> Option<String> {
     match who {
-        Who::Process(name) => plan.processes.get(name).map(|process| argv(&process.command)),
-        Who::Hook(name) => plan.hooks.get(name).map(|hook| argv(&hook.command)),
+        Who::Process(name) => plan.processes.get(name).map(|process| argv(&process.command, &plan.root)),
+        Who::Hook(name) => plan.hooks.get(name).map(|hook| argv(&hook.command, &plan.root)),
     }
 }
 

@@ -48,10 +48,9 @@ pub fn rows(plan: &Plan, beginning: &Beginning<'_>) -> Vec<Row> {
     add(&mut rows, "on demand", names(later), ("process", "processes"));
     let startup = plan.startup_workflows.iter().map(ToString::to_string).collect();
     add(&mut rows, "at startup", startup, ("workflow", "workflows"));
-    let observed = plan
-        .hooks
-        .iter()
-        .filter_map(|(name, hook)| hook.observe.as_ref().map(|_| format!("{name} ({})", argv(&hook.command))));
+    let observed = plan.hooks.iter().filter_map(|(name, hook)| {
+        hook.observe.as_ref().map(|_| format!("{name} ({})", argv(&hook.command, &plan.root)))
+    });
     add(&mut rows, "polls", observed.collect(), ("hook", "hooks"));
     add(&mut rows, "left out", beginning.left_out.to_vec(), ("process", "processes"));
     if let Some(log) = beginning.log {

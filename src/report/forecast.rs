@@ -24,7 +24,7 @@ pub fn page(plan: &Plan, asked: &[Asked], width: usize, colors: bool) -> String 
     let mut page = Page::new(width, 0, colors);
     let mut causes: BTreeMap<&WorkflowName, BTreeSet<&str>> = BTreeMap::new();
     for Asked { path, answer, runs } in asked {
-        page.line(0, &format!("{}: {}", quoted(path), one_line(answer)));
+        page.hanging(0, &format!("{}: {}", quoted(path), one_line(answer)));
         if let Some((told, workflows)) = runs {
             for workflow in workflows {
                 causes.entry(workflow).or_default().insert(told);
@@ -39,9 +39,9 @@ pub fn page(plan: &Plan, asked: &[Asked], width: usize, colors: bool) -> String 
     });
     for (workflow, files) in causes {
         let files: Vec<String> = files.into_iter().map(one_line).collect();
-        page.line(2, &format!("workflow {workflow} ({})", files.join(", ")));
+        page.hanging(2, &format!("workflow {workflow} ({})", files.join(", ")));
         for (indent, line) in outline::of(plan, workflow, Depth::Whole) {
-            page.line(4 + 2 * indent, &line);
+            page.hanging(4 + 2 * indent, &line);
         }
     }
     page.into_text()

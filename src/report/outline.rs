@@ -64,18 +64,21 @@ impl Outline<'_> {
         let action = step.action();
         match step {
             Step::StartProcess(name) | Step::RestartProcess(name) => {
-                let command = self.plan.processes.get(name).map(|process| argv(&process.command));
+                let command = self.plan.processes.get(name).map(|process| argv(&process.command, &self.plan.root));
                 format!("{action} {name}: {}", command.unwrap_or_default())
             }
             Step::StopProcess(name) | Step::WaitForProcess(name) => format!("{action} {name}"),
             Step::RunHook(name) => {
-                let command = self.plan.hooks.get(name).map(|hook| argv(&hook.command));
+                let command = self.plan.hooks.get(name).map(|hook| argv(&hook.command, &self.plan.root));
                 format!("{action} {name}: {}", command.unwrap_or_default())
             }
             Step::RunWorkflow(name) => format!("{action} {name}"),
             Step::PublishArtifact(name) => {
                 let hook = self.plan.artifacts.get(name).and_then(|own| self.plan.hooks.get(&own.build_hook));
-                format!("{action} {name}: {}", hook.map(|hook| argv(&hook.command)).unwrap_or_default())
+                format!(
+                    "{action} {name}: {}",
+                    hook.map(|hook| argv(&hook.command, &self.plan.root)).unwrap_or_default()
+                )
             }
             Step::Sleep(time) => format!("{action} {}", time.as_millis()),
             Step::WriteState { key, value } => {

@@ -1,5 +1,6 @@
 //! The words of every notice. Fragments that scripts wait for (SPEC section 12) are marked fixed.
 
+use super::columns;
 use super::escape::one_line;
 use super::failures::{place, process_start, span, step};
 use devloop_core::fact::{Interrupt, Typed};
@@ -105,6 +106,9 @@ fn changed(PlanChange { section, name, what, follows }: &PlanChange) -> String {
     };
     match name {
         Some(name) => format!("applied: {section} '{name}' {what}{then}"),
+        None if *section == "startup_workflows" => {
+            format!("applied: `{section}` {what}: it counts when devloop is started again")
+        }
         None => format!("applied: `{section}` {what}"),
     }
 }
@@ -125,9 +129,12 @@ fn rejected(rejection: &PlanRejection) -> String {
         PlanRejection::Broken { errors } => {
             format!("the saved config has {errors} errors, which are shown above; {goes_on}")
         }
-        PlanRejection::Unreadable { error } => format!("the config cannot be read: {error}; {goes_on}"),
+        PlanRejection::Unreadable { error } => format!("cannot read the config {error}; {goes_on}"),
     }
 }
+
+/// Columns of what a state file says in the place of a generation.
+const NAMED_MAX: usize = 60;
 
 fn news_of(artifact: &ArtifactName, news: &ArtifactNews) -> String {
     match news {
@@ -142,9 +149,10 @@ fn news_of(artifact: &ArtifactName, news: &ArtifactNews) -> String {
             "artifact {artifact} was being switched when an earlier session ended, and nobody verified it: it is taken \
              back, and there is no earlier generation"
         ),
-        ArtifactNews::Lost => format!(
-            "the generation of artifact {artifact} that the state file names is not there: none is served until it is \
-             published"
+        ArtifactNews::Lost { named } => format!(
+            "the generation of artifact {artifact} that the state file names ('{}') is not there: none is served until it \
+             is published",
+            columns::cut(&one_line(named), NAMED_MAX)
         ),
         ArtifactNews::Trouble { error } => format!("files of artifact {artifact} make trouble: {error}"),
     }

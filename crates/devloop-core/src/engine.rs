@@ -25,7 +25,6 @@ mod turn;
 pub use self::batch::PATHS_MAX;
 pub use self::hooks::HOOK_GRACE;
 pub use self::intake::REQUESTS_MAX;
-pub use self::processes::WELL_AFTER;
 pub use self::reload::{PLAN_QUIET, PLAN_QUIET_MAX};
 pub use self::runs::{FEEDBACK_HOLD, FEEDBACK_RUNS, FEEDBACK_RUNS_LONG, LOOP_GAP, LOOP_RUNS_MAX, LOOP_WITHIN};
 
@@ -162,8 +161,8 @@ impl Engine {
                 let notice = self.turn.session.saved(version);
                 self.session_answered(notice);
             }
-            Fact::StateSaveFailed(version, error) => {
-                let notice = self.turn.session.save_failed(version, error, self.turn.now);
+            Fact::StateSaveFailed { version, error, is_replaced } => {
+                let notice = self.turn.session.save_failed(version, (error, is_replaced), self.turn.now);
                 self.intake.save_failed(&mut self.turn, version);
                 self.session_answered(notice);
             }

@@ -72,7 +72,14 @@ pub enum Fact {
     /// The state file holds this version; answers `SaveState`.
     StateSaved(StateVersion),
     /// The state file could not be written; answers `SaveState`.
-    StateSaveFailed(StateVersion, String),
+    StateSaveFailed {
+        /// What could not be saved.
+        version: StateVersion,
+        /// The system's words.
+        error: String,
+        /// Whether the file holds it all the same, and only may not survive a loss of power; else it is as it was.
+        is_replaced: bool,
+    },
     /// Somebody saved, replaced or removed the config file; may come at any time, and need not be true.
     PlanTouched,
     /// The config file was read; answers `LoadPlan`, once.
@@ -346,8 +353,9 @@ pub enum ArtifactAnswer {
     Found(Vec<Generation>),
     /// There is an empty folder for a new generation, greater than all on disk; answers `Prepare`.
     Prepared(Generation),
-    /// The generation is in its place, and all of it survives a loss of power; answers `Install`.
-    Installed,
+    /// The generation is in its place, and all of it survives a loss of power; and which are whole folders now, itself
+    /// among them, in their order. Answers `Install`.
+    Installed(Vec<Generation>),
     /// Nothing of the generations is left under their names; answers `Remove`.
     Removed,
     /// It was not done, or not all of it; all causes in words. Answers each.

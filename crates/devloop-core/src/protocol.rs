@@ -137,7 +137,7 @@ impl Protocol {
             Fact::ArtifactAnswered { task, answer } => self.artifact_answered(*task, answer)?,
             Fact::EventPosted { request, .. } => self.post(*request)?,
             Fact::PlanLoaded(loaded) => self.plan_loaded(loaded)?,
-            Fact::StateSaved(version) | Fact::StateSaveFailed(version, _) => {
+            Fact::StateSaved(version) | Fact::StateSaveFailed { version, .. } => {
                 if self.save_in_flight.take() != Some(*version) {
                     return Err(format!("the save of {version} was answered, but it is not in flight"));
                 }
@@ -360,7 +360,7 @@ impl Protocol {
                 }
                 self.generations.insert(key(generation), Build::Candidate);
             }
-            (ArtifactOrder::Install(generation), ArtifactAnswer::Installed) => {
+            (ArtifactOrder::Install(generation), ArtifactAnswer::Installed(_)) => {
                 self.generations.insert(key(generation), Build::Whole);
             }
             (ArtifactOrder::Install(generation), ArtifactAnswer::Failed(_)) => {

@@ -123,7 +123,8 @@ impl Small {
         let mut facts = Vec::new();
         if let Some((version, _)) = &self.save {
             facts.push(Fact::StateSaved(*version));
-            facts.push(Fact::StateSaveFailed(*version, "disk full".to_owned()));
+            let (version, error) = (*version, "disk full".to_owned());
+            facts.push(Fact::StateSaveFailed { version, error, is_replaced: false });
         }
         match self.life {
             Life::None => {}
@@ -188,7 +189,7 @@ impl Small {
     fn happen(&mut self, fact: &Fact) {
         match fact {
             Fact::StateSaved(_) => self.file = self.save.take().map(|(_, values)| values),
-            Fact::StateSaveFailed(..) => self.save = None,
+            Fact::StateSaveFailed { .. } => self.save = None,
             Fact::Process(_, _, ProcessFact::Started { .. }) => self.life = Life::Running,
             Fact::Process(_, _, ProcessFact::Exited(_)) => self.life = Life::Exited,
             Fact::Process(_, _, ProcessFact::Gone | ProcessFact::StartFailed(_)) => self.life = Life::None,

@@ -58,7 +58,7 @@ fn a_generation_that_is_none_is_not_served_and_removes_nothing() {
         edit(&site, &[("generation", json!(claim)), ("path", json!(victim.path()))]);
         let (mut session, told) = asked(&site);
         assert_eq!(told, "(unset)", "{claim}");
-        session.wait_for("that the state file names is not there");
+        session.wait_for("that the state file names");
         assert_eq!((site.key("generation"), site.key("path")), (None, None), "{claim}");
         assert!(session.stop().success(), "{}", session.told());
         assert_eq!(site.entries(), [served], "{claim}");
@@ -95,7 +95,7 @@ fn a_rollback_that_is_none_is_not_served_and_removes_nothing() {
     );
     let (mut session, told) = asked(&site);
     assert_eq!(told, "(unset)");
-    session.wait_for("that the state file names is not there");
+    session.wait_for("that the state file names");
     // What it is switched to is not verified, says the state.
     wait::until("it is gone", || site.entries().is_empty().then_some(()));
     assert!(!site.own().join(&served).exists());
@@ -131,6 +131,27 @@ fn a_folder_that_became_a_link_is_neither_served_nor_followed() {
 
 // promise: artifact.trust.2
 #[test]
+fn a_generation_that_became_a_link_while_it_was_served_is_nothing_to_go_back_to() {
+    let site = Site::new().impatient();
+    let victim = tempfile::tempdir().unwrap();
+    std::fs::write(victim.path().join("generation"), "secret").unwrap();
+    let mut session = site.project.run();
+    session.wait_for("triggered with ");
+    let served = site.served();
+    std::fs::remove_dir_all(site.own().join(&served)).unwrap();
+    symlink(victim.path(), site.own().join(&served)).unwrap();
+    site.project.file("lie", "nobody knows");
+    site.publish_again(&session);
+    let line = session.wait_for("workflow failed; continuing runtime in degraded mode");
+    assert!(line.contains("there is no earlier generation, and its consumers are stopped"), "{line}");
+    session.wait_for(&format!("the generation of artifact site that the state file names ('{served}') is not there"));
+    assert_eq!((site.asks(), site.key("generation")), (None, None));
+    assert!(session.stop().success(), "{}", session.told());
+    assert_eq!(std::fs::read_to_string(victim.path().join("generation")).unwrap(), "secret");
+}
+
+// promise: artifact.trust.2
+#[test]
 fn a_build_that_puts_a_link_in_the_place_of_its_folder_is_not_served() {
     let (site, victim, served) = published();
     let exchange = format!(
@@ -143,7 +164,7 @@ fn a_build_that_puts_a_link_in_the_place_of_its_folder_is_not_served() {
     );
     let mut session = site.project.run();
     let line = session.wait_for("workflow failed; continuing runtime in degraded mode");
-    assert!(line.contains("the build hook left another thing in the place of its folder"), "{line}");
+    assert!(line.contains("the build hook left no folder of its own where it was told to build"), "{line}");
     assert_eq!((site.served(), site.entries()), (served.clone(), vec![served]));
     assert!(session.stop().success(), "{}", session.told());
     is_untouched(&victim);

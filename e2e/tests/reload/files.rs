@@ -39,7 +39,7 @@ fn a_config_that_is_deleted_is_told_and_the_next_good_save_applies() {
     let server = wait::pid(&project.path("server"));
     let text = more(&project, &project.root());
     fs::remove_file(project.path("devloop.toml")).unwrap();
-    session.wait_for("the config cannot be read: No such file or directory");
+    session.wait_for("cannot read the config 'devloop.toml': No such file or directory");
     assert!(wait::is_alive(server));
     project.file("devloop.toml", &text);
     starts_more(&session, &project);
@@ -62,6 +62,30 @@ fn a_config_that_is_a_link_is_seen_when_its_target_is_saved_and_when_the_link_le
     starts_more(&session, &project);
     fs::write(project.path("two/real.toml"), text.replace("ROOT/more", "ROOT/other")).unwrap();
     project.file("two/real.toml", &format!("{text}\n[process.last]\ncommand = [\"true\"]\n"));
+    session.wait_for("applied: process 'last' added: starting it");
+}
+
+// promise: saved.file.3
+#[test]
+fn a_config_behind_a_folder_that_is_a_link_is_seen_when_that_leads_elsewhere() {
+    let mut project = project(&living("server", ""));
+    let text = more(&project, &project.root());
+    fs::create_dir_all(project.path("way/one")).unwrap();
+    let old = fs::read_to_string(project.path("devloop.toml")).unwrap();
+    project.file(
+        "way/one/devloop.toml",
+        &old.replacen("root = \".\"", &format!("root = \"{}\"", project.root().display()), 1),
+    );
+    project.file("way/two/devloop.toml", &text);
+    symlink("one", project.path("way/here")).unwrap();
+    let session = {
+        project.argument("--config").argument("way/here/devloop.toml");
+        project.run_watching()
+    };
+    symlink("two", project.path("way/there")).unwrap();
+    fs::rename(project.path("way/there"), project.path("way/here")).unwrap();
+    starts_more(&session, &project);
+    project.file("way/two/devloop.toml", &format!("{text}\n[process.last]\ncommand = [\"true\"]\n"));
     session.wait_for("applied: process 'last' added: starting it");
 }
 

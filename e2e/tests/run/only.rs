@@ -55,7 +55,9 @@ fn a_process_that_is_not_in_the_config_is_named_with_the_nearest() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(
-        told.contains("`--only` names the process 'worcer', which the config does not have; did you mean 'worker'?"),
+        told.contains(
+            "`--only` names the process 'worcer', which the config does not have\nhint: did you mean 'worker'?"
+        ),
         "{told}"
     );
 }

@@ -186,7 +186,7 @@ fn what_a_build_puts_in_the_place_of_its_folder_is_not_served() {
             _ => {}
         }
         let error = desk.store.install(&desk.site, generation).unwrap_err();
-        assert!(error.with_causes().contains("another thing in the place of its folder"), "{kind}: {error}");
+        assert!(error.with_causes().contains("no folder of its own where it was told to build"), "{kind}: {error}");
         desk.store.remove(&desk.site, &[generation]).unwrap();
         assert_eq!(desk.entries(), Vec::<String>::new(), "{kind}");
     }
@@ -282,7 +282,7 @@ fn two_sessions_never_work_in_one_folder() {
     let generation = desk.prepare();
     let other = Store::new(&desk.temp.path().join(".devloop/other.json"));
     let told = other.find(&desk.site).unwrap_err().with_causes();
-    assert!(told.contains("another session has"), "{told}");
+    assert!(told.contains("another session publishes in the folder"), "{told}");
     other.prepare(&desk.site).unwrap_err();
     assert!(desk.candidate(generation).exists());
     let Desk { store, site, temp: _temp } = desk;

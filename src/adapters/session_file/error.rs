@@ -57,6 +57,13 @@ pub enum StateError {
         /// Why.
         source: io::Error,
     },
+    /// The state file is replaced, and may be as it was before after a loss of power.
+    Sync {
+        /// The state file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
 }
 
 impl StateError {
@@ -71,7 +78,9 @@ impl StateError {
             Self::Parse { path, is_file: false, .. } => {
                 Some(format!("remove '{}', or set `state_file` to another path", path.display()))
             }
-            Self::Folder { .. } | Self::Lock { .. } | Self::Read { .. } | Self::Write { .. } => None,
+            Self::Folder { .. } | Self::Lock { .. } | Self::Read { .. } | Self::Write { .. } | Self::Sync { .. } => {
+                None
+            }
         }
     }
 
@@ -99,6 +108,9 @@ impl fmt::Display for StateError {
             Self::Held { path, pid: None } => write!(f, "another session uses the state file '{}'", path.display()),
             Self::Read { path, .. } => write!(f, "cannot read the state file '{}'", path.display()),
             Self::Parse { path, words, .. } => write!(f, "failed to parse state file '{}': {words}", path.display()),
+            Self::Sync { path, .. } => {
+                write!(f, "cannot make the state file '{}' survive a loss of power", path.display())
+            }
             Self::Write { path, .. } => write!(f, "cannot write the state file '{}'", path.display()),
         }
     }
@@ -110,7 +122,8 @@ impl Error for StateError {
             Self::Folder { source, .. }
             | Self::Lock { source, .. }
             | Self::Read { source, .. }
-            | Self::Write { source, .. } => Some(source),
+            | Self::Write { source, .. }
+            | Self::Sync { source, .. } => Some(source),
             Self::NoFileName { .. } | Self::Held { .. } | Self::Parse { .. } => None,
         }
     }

@@ -81,9 +81,10 @@ impl StateFolder {
     /// untouched (unless all that failed was making the rename survive a loss of power).
     pub(super) fn replace(&mut self, text: &[u8], durable: bool) -> Result<(), StateError> {
         self.find_folder()?;
-        self.folder
-            .replace(&self.name, text, durable)
-            .map_err(|source| StateError::Write { path: self.state_file.clone(), source })
+        let path = || self.state_file.clone();
+        self.folder.replace(&self.name, text, durable).map_err(|source| StateError::Write { path: path(), source })?;
+        let synced = if durable { self.folder.sync() } else { Ok(()) };
+        synced.map_err(|source| StateError::Sync { path: path(), source })
     }
 
     /// Clients read by path: a folder that was removed, moved away or exchanged is found or made again, and so is the

@@ -46,7 +46,7 @@ fn saved(session: &SessionFile, answers: &Receiver<Saved>, version: u64, value: 
     session.save(StateVersion(version), values(&[("key", value)]), version.is_multiple_of(2));
     let answer = answers.recv_timeout(DEADLINE).unwrap();
     assert_eq!(answer.version, StateVersion(version));
-    answer.result
+    answer.result.map_err(|failure| failure.error)
 }
 
 fn mode(path: &Path) -> u32 {
@@ -454,6 +454,9 @@ fn st5_a_durable_save_syncs_the_file_before_its_rename_and_the_folder_after_it()
 fn an_answer_becomes_a_fact() {
     let version = StateVersion(7);
     assert_eq!(Fact::from(Saved { version, result: Ok(()) }), Fact::StateSaved(version));
-    let failed = Saved { version, result: Err("words".to_owned()) };
-    assert_eq!(Fact::from(failed), Fact::StateSaveFailed(version, "words".to_owned()));
+    let error = "words".to_owned();
+    for is_replaced in [false, true] {
+        let failed = Saved { version, result: Err(NotSaved { error: error.clone(), is_replaced }) };
+        assert_eq!(Fact::from(failed), Fact::StateSaveFailed { version, error: error.clone(), is_replaced });
+    }
 }

@@ -19,11 +19,15 @@ pub(super) fn argv(line: &str) -> Vec<String> {
     vec!["sh".to_owned(), "-c".to_owned(), line.replace('$', "$$")]
 }
 
+/// The line of a Procfile that is run once before the others are started, and ends.
+const RELEASE: &str = "release";
+
 /// `Procfile`: lines of `NAME: COMMAND`.
 pub(super) fn procfile(project: &Project, draft: &mut Draft) {
     let Some(file) = project.first(&["Procfile.dev", "Procfile"]) else { return };
     let text = project.text(file).unwrap_or_default();
     let mut names = Vec::new();
+    let mut release = None;
     for line in text.lines() {
         let Some((name, command)) = line.split_once(':') else { continue };
         let (name, command) = (name.trim(), command.trim());
@@ -33,6 +37,10 @@ pub(super) fn procfile(project: &Project, draft: &mut Draft) {
         }
         let words = argv(command);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if name == RELEASE {
+            release = Some(draft.hook(name, &words));
+            continue;
+        }
         let mut process = Process::new(name, &words, &format!("From {file}."));
         if command.contains("$PORT") || command.contains("${PORT") || name == "web" {
             let port = PORT + 100 * u32::try_from(names.len()).unwrap_or(0);
@@ -41,10 +49,19 @@ pub(super) fn procfile(project: &Project, draft: &mut Draft) {
         names.push(draft.process(process));
     }
     if names.is_empty() {
+        draft.hooks.clear();
         return;
     }
-    draft.found.push(format!("{file}: {}", names.join(", ")));
+    draft.found.push(format!("{file}: {}", names.iter().chain(&release).cloned().collect::<Vec<_>>().join(", ")));
     restart_all(draft, file, &names);
+    if let (Some(release), Some(watch)) = (release, draft.watches.last_mut()) {
+        watch.steps.insert(0, Step::RunHook(release));
+        watch.at_startup = true;
+        "What is released first starts the rest; add what your processes read once.".clone_into(&mut watch.why);
+        for process in &mut draft.processes {
+            process.autostart = false;
+        }
+    }
 }
 
 /// `process-compose.yaml`: its processes, and who depends on whom.

@@ -85,14 +85,20 @@ fn go_and_ruby_have_a_server_or_their_tests() {
 
 #[test]
 fn a_procfile_decides_what_runs() {
-    let lines = "web: bundle exec puma -p $PORT\n# no\nworker: bin/work\nbad name: x\n";
+    let lines = "web: bundle exec puma -p $PORT\n# no\nworker: bin/work\nbad name: x\nrelease: bin/migrate\n";
     let (draft, text) = config(&[("Procfile", lines), ("Gemfile", "")]);
-    assert_eq!(draft.found, ["Procfile: web, worker"]);
+    assert_eq!(
+        draft.found,
+        ["Procfile: web, worker, release", "Gemfile: left alone, since the list above says what runs"]
+    );
+    assert!(draft.processes.iter().all(|process| !process.autostart && process.name != "release"));
     assert_holds(
         &text,
         &[
-            "command = [\"sh\", \"-c\", \"bundle exec puma -p $$PORT\"]\nenv = { \"PORT\" = \"5000\" }",
+            "command = [\"sh\", \"-c\", \"bundle exec puma -p $$PORT\"]\nautostart = false\nenv = { \"PORT\" = \"5000\" }",
             "[process.worker]\ncommand = [\"bin/work\"]",
+            "[hook.release]\ncommand = [\"bin/migrate\"]",
+            "startup_workflows = [\"procfile\"]",
         ],
     );
 }

@@ -56,13 +56,12 @@ impl Asked {
             let names = || whole.processes.keys().map(ProcessName::as_str);
             let hint = match devloop_config::nearest(unknown.as_str(), names()) {
                 Some(nearest) => format!("did you mean '{nearest}'?"),
-                None if whole.processes.is_empty() => "it has none".to_owned(),
-                None => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
+                None if whole.processes.is_empty() => "it has no process".to_owned(),
+                None => format!("its processes are {}", names().collect::<Vec<_>>().join(", ")),
             };
             let unknown = one_line(unknown.as_str());
-            return Err(Failure::CannotBegin(format!(
-                "`--only` names the process '{unknown}', which the config does not have; {hint}"
-            )));
+            let why = format!("`--only` names the process '{unknown}', which the config does not have");
+            return Err(Failure::cannot_begin_but(why, hint));
         }
         let plan = whole.only(&self.only);
         let left_out = whole.processes.keys().filter(|name| !plan.processes.contains_key(*name));

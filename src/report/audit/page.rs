@@ -1,8 +1,8 @@
-//! The page for people: one section an input, then what was found. Texts are wrapped; argument vectors never are.
+//! The page for people: one section an input, then what was found. Argument vectors are shown exactly.
 
 use super::words::{self, Words};
 use super::{Audited, Owner, Program, commands};
-use crate::report::argv::argv as argv_of;
+use crate::report::argv;
 use crate::report::escape::one_line;
 use crate::report::page::Page;
 use devloop_core::plan::command::CommandPlan;
@@ -81,15 +81,14 @@ fn reached(page: &mut Page, audited: &Audited<'_>, label: &str, reached: &Reache
 
 fn command_lines(page: &mut Page, audited: &Audited<'_>, command: &CommandPlan) {
     let indent = LABEL + 4;
-    let argv = page.painted("1", &argv_of(command));
     let program = match (audited.look_up)(command) {
         Program::Found(path) => one_line(&path.to_string_lossy()),
         Program::Missing(Some(path)) => format!("{} (not there now)", one_line(&path.to_string_lossy())),
         Program::Missing(None) => "in no folder of its PATH".to_owned(),
         Program::Unset(variable) => format!("variable ${} is not set", one_line(&variable)),
     };
-    page.line(indent, &argv);
-    page.line(indent, &format!("= {program}"));
+    page.command(indent, argv::exact(command).iter().map(String::as_str));
+    page.hanging(indent, &format!("= {program}"));
 }
 
 fn finding(page: &mut Page, finding: &Finding) {

@@ -18,7 +18,7 @@ pub fn text(plan: &Plan, graph: &Graph, width: usize, colors: bool) -> String {
         page.blank();
         page.title(&format!("workflow {name}"));
         for (indent, line) in outline::of(plan, name, Depth::Own) {
-            page.line(2 + 2 * indent, &line);
+            page.hanging(2 + 2 * indent, &line);
         }
     }
     if plan.processes.values().any(|process| !process.depends_on.is_empty()) {
@@ -26,7 +26,7 @@ pub fn text(plan: &Plan, graph: &Graph, width: usize, colors: bool) -> String {
         page.title("processes that need others");
         for (name, process) in plan.processes.iter().filter(|(_, process)| !process.depends_on.is_empty()) {
             let needed: Vec<&str> = process.depends_on.iter().map(devloop_core::names::ProcessName::as_str).collect();
-            page.line(2, &format!("{name}: {}", needed.join(", ")));
+            page.hanging(2, &format!("{name}: {}", needed.join(", ")));
         }
     }
     if !graph.conflicts.is_empty() {
@@ -34,7 +34,7 @@ pub fn text(plan: &Plan, graph: &Graph, width: usize, colors: bool) -> String {
         page.title("never at the same time");
         for conflict in &graph.conflicts {
             let (one, other) = &conflict.between;
-            page.line(2, &format!("{one} and {other}: {}", one_line(&conflict.over.join(", "))));
+            page.hanging(2, &format!("{one} and {other}: {}", one_line(&conflict.over.join(", "))));
         }
     }
     page.into_text()

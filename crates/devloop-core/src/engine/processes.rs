@@ -9,8 +9,6 @@ mod life;
 mod probing;
 mod renewal;
 
-pub use self::backoff::WELL_AFTER;
-
 use self::backoff::Jitter;
 use self::life::{Process, State, Stopping, Then};
 use super::turn::Turn;
@@ -203,7 +201,9 @@ impl Processes {
 
     /// Whether a start that was wanted has come to its end.
     pub(crate) fn look_started(&self, name: &ProcessName, falls: u64) -> Look {
-        let Some(process) = self.all.get(name) else { return not_running(name) };
+        let Some(process) = self.all.get(name) else {
+            return Look::Failed(StepFailure::ProcessRemoved { process: name.clone() });
+        };
         if process.falls() != falls {
             return process.last_fall().cloned().map_or_else(|| not_running(name), Look::Failed);
         }
@@ -229,7 +229,9 @@ impl Processes {
 
     /// Whether a process is ready for whoever has waited since `begun`.
     pub(crate) fn look_ready(&self, name: &ProcessName, falls: u64, begun: Moment, now: Moment) -> Look {
-        let Some(process) = self.all.get(name) else { return not_running(name) };
+        let Some(process) = self.all.get(name) else {
+            return Look::Failed(StepFailure::ProcessRemoved { process: name.clone() });
+        };
         if process.falls() != falls {
             return process.last_fall().cloned().map_or_else(|| not_running(name), Look::Failed);
         }

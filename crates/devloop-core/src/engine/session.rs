@@ -8,6 +8,7 @@ use crate::moment::Moment;
 use crate::names::{StateKey, StateVersion};
 use crate::notice::Notice;
 use crate::value::Value;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +32,10 @@ pub(crate) struct Session {
     is_durable: bool,
     on_disk: Arc<Values>,
     in_flight: Option<Flight>,
-    /// A save failed that may have replaced the file all the same.
+    /// A save failed that has replaced the file all the same.
     is_unsure: bool,
+    /// The newest version that was ever put into the file, also where its save failed after that.
+    put: StateVersion,
     /// The newest version that must survive a loss of power, and the newest that does.
     durable_wanted: StateVersion,
     durable: StateVersion,
@@ -79,6 +82,7 @@ impl Session {
             is_durable: false,
             in_flight: None,
             is_unsure: false,
+            put: StateVersion::default(),
             durable_wanted: StateVersion::default(),
             durable: StateVersion::default(),
             retry_at: None,
@@ -143,6 +147,12 @@ impl Session {
         self.is_settled(version).then_some(false)
     }
 
+    /// Whether what only these versions say may be in the file, now or after a loss of power: `false` when every save of
+    /// them failed before it touched the file.
+    pub(crate) fn may_be_on_disk(&self, versions: Range<StateVersion>) -> bool {
+        self.put >= versions.start || self.in_flight.as_ref().is_some_and(|flight| versions.contains(&flight.version))
+    }
+
     /// The error of the last save, if it failed.
     pub(crate) fn last_error(&self) -> String {
         self.told.clone().unwrap_or_default()
@@ -171,7 +181,7 @@ impl Session {
     /// A save worked; says whether that is news for the user.
     pub(crate) fn saved(&mut self, version: StateVersion) -> Option<Notice> {
         let flight = self.take_flight(version)?;
-        self.saved = version;
+        (self.saved, self.put) = (version, version);
         self.is_durable = flight.is_durable;
         self.on_disk = flight.values;
         self.is_unsure = false;
@@ -183,10 +193,17 @@ impl Session {
     }
 
     /// A save failed; says whether that is news for the user.
-    pub(crate) fn save_failed(&mut self, version: StateVersion, error: String, now: Moment) -> Option<Notice> {
+    pub(crate) fn save_failed(
+        &mut self,
+        version: StateVersion,
+        (error, is_replaced): (String, bool),
+        now: Moment,
+    ) -> Option<Notice> {
         let flight = self.take_flight(version)?;
-        // The rename may have been done when it could not be made durable.
-        self.is_unsure |= flight.is_durable && flight.values != self.on_disk;
+        if is_replaced {
+            self.put = version;
+            self.is_unsure |= flight.values != self.on_disk;
+        }
         self.retry_at = Some(now + RETRY_AFTER);
         self.tell_failure(error)
     }

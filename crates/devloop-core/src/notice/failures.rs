@@ -128,7 +128,10 @@ pub enum ArtifactNews {
         restored: Option<Generation>,
     },
     /// What the state says is served is not there, or is no generation of this artifact; nothing is served.
-    Lost,
+    Lost {
+        /// What it says, as it is written there.
+        named: String,
+    },
     /// File work failed that nothing depends on. The system's words.
     Trouble {
         /// All causes.

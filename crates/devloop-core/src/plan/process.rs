@@ -7,6 +7,9 @@ use crate::names::{EventName, LockName, ProcessName};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// A life that lasted this long was well: the next fall counts as the first.
+pub const WELL_AFTER: Duration = Duration::from_secs(10);
+
 /// When a process that ended by itself is started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartPolicy {

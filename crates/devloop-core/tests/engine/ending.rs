@@ -117,7 +117,10 @@ fn a_failing_last_save_is_told_and_does_not_hang() {
     bench.answers_saves = false;
     assert_eq!(bench.give(CTRL_C), ["InterruptReceived", "last save"]);
     let version = StateVersion(1);
-    assert_eq!(bench.give(Fact::StateSaveFailed(version, "gone".to_owned())), ["StateSaveFailed", "end AsAsked"]);
+    assert_eq!(
+        bench.give(Fact::StateSaveFailed { version, error: "gone".to_owned(), is_replaced: false }),
+        ["StateSaveFailed", "end AsAsked"]
+    );
 }
 
 #[test]

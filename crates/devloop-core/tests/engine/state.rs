@@ -22,7 +22,7 @@ fn by_hand() -> Bench {
 }
 
 fn failed(version: u64, error: &str) -> Fact {
-    Fact::StateSaveFailed(StateVersion(version), error.to_owned())
+    Fact::StateSaveFailed { version: StateVersion(version), error: error.to_owned(), is_replaced: false }
 }
 
 #[test]

@@ -260,7 +260,11 @@ impl Story {
                 self.saves += 1;
                 let (fails, after) = self.script.saves_fail;
                 let fact = if self.saves > after && self.saves <= after + fails {
-                    Fact::StateSaveFailed(*version, "no space left on device".to_owned())
+                    Fact::StateSaveFailed {
+                        version: *version,
+                        error: "no space left on device".to_owned(),
+                        is_replaced: false,
+                    }
                 } else {
                     Fact::StateSaved(*version)
                 };
@@ -274,7 +278,7 @@ impl Story {
                 let answer = match order {
                     ArtifactOrder::Find => ArtifactAnswer::Found(Vec::new()),
                     ArtifactOrder::Prepare => ArtifactAnswer::Prepared(Generation::new(self.now.as_micros(), 0xa)),
-                    ArtifactOrder::Install(_) => ArtifactAnswer::Installed,
+                    ArtifactOrder::Install(generation) => ArtifactAnswer::Installed(vec![*generation]),
                     ArtifactOrder::Remove(_) => ArtifactAnswer::Removed,
                 };
                 self.in_micros(500, Fact::ArtifactAnswered { task: *task, answer });

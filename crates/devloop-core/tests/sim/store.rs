@@ -54,7 +54,7 @@ impl Store {
             ArtifactOrder::Install(generation) => {
                 assert!(shelf.candidates.remove(generation), "{artifact} {generation} was never prepared");
                 shelf.whole.insert(*generation);
-                ArtifactAnswer::Installed
+                ArtifactAnswer::Installed(shelf.whole.iter().copied().collect())
             }
             ArtifactOrder::Remove(generations) => {
                 let count = if fails { generations.len() / 2 } else { generations.len() };

@@ -116,7 +116,7 @@ pub(crate) struct World {
     pub(crate) lives: BTreeMap<ProcessName, Life>,
     hooks: BTreeMap<TaskId, HookLife>,
     attempts: BTreeMap<TaskId, Attempt>,
-    save: Option<(StateVersion, Arc<Values>)>,
+    save: Option<(StateVersion, Arc<Values>, bool)>,
     /// Chance of clients, apart from that of the rest.
     clients: Dice,
     posts: u64,
@@ -171,7 +171,7 @@ impl World {
 
     /// The same disk after a crash: what was under way is done, or is not.
     pub(crate) fn after_crash(mut self, dice: Dice) -> Self {
-        if let Some((_, values)) = self.save.take().filter(|_| self.dice.percent(50)) {
+        if let Some((_, values, _)) = self.save.take().filter(|_| self.dice.percent(50)) {
             self.file = Some(values);
         }
         for (artifact, order) in std::mem::take(&mut self.orders).into_values() {
@@ -373,8 +373,8 @@ impl World {
                     attempt.is_cancelled = true;
                 }
             }
-            Effect::SaveState { version, values, .. } => {
-                self.save = Some((*version, Arc::clone(values)));
+            Effect::SaveState { version, values, durable } => {
+                self.save = Some((*version, Arc::clone(values), *durable));
                 let at = now + self.latency() + Duration::from_micros(100);
                 self.schedule(at, Happening::SaveEnd);
             }
@@ -643,9 +643,14 @@ impl World {
     }
 
     fn end_save(&mut self) -> Option<Fact> {
-        let (version, values) = self.save.take()?;
+        let (version, values, is_durable) = self.save.take()?;
         if self.dice.percent(self.faults.save_fails) {
-            return Some(Fact::StateSaveFailed(version, "no space left on device".to_owned()));
+            // The folder could not be synced, after the rename.
+            let is_replaced = is_durable && self.dice.percent(30);
+            if is_replaced {
+                self.file = Some(values);
+            }
+            return Some(Fact::StateSaveFailed { version, error: "no space left on device".to_owned(), is_replaced });
         }
         self.file = Some(values);
         Some(Fact::StateSaved(version))

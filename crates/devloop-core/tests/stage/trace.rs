@@ -44,7 +44,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::EventPosted { request, event, value, .. } => format!("{request} posts {value:?} to {event}"),
         Fact::ArtifactAnswered { task, answer } => format!("files {task}: {answer:?}"),
         Fact::StateSaved(version) => format!("saved {version}"),
-        Fact::StateSaveFailed(version, error) => format!("failed to save {version}: {error}"),
+        Fact::StateSaveFailed { version, error, .. } => format!("failed to save {version}: {error}"),
         Fact::Typed(Typed::Restart(name)) => format!("typed: restart {name}"),
         Fact::Typed(Typed::Run(name)) => format!("typed: run {name}"),
         Fact::InterruptRequested(interrupt) => format!("interrupt {interrupt:?}"),

@@ -3,9 +3,6 @@
 use crate::plan::process::ProcessPlan;
 use std::time::Duration;
 
-/// A life that lasted this long was well: the next fall counts as the first.
-pub const WELL_AFTER: Duration = Duration::from_secs(10);
-
 /// A small generator (splitmix64), so that what fell together does not come back together.
 pub(crate) struct Jitter(u64);
 

@@ -2,7 +2,7 @@
 //!
 //! Deadlines live in the state they belong to, so a timer of an earlier state cannot exist.
 
-use super::backoff::{self, Jitter, WELL_AFTER};
+use super::backoff::{self, Jitter};
 use super::probing::{Asked, Finding, Probing};
 use super::renewal::Renewal;
 use crate::effect::Effect;
@@ -11,7 +11,7 @@ use crate::fact::{ExitStatus, ProbeAnswer, ProbeRole, StartFailure};
 use crate::moment::Moment;
 use crate::names::{Incarnation, ProcessName, StateVersion, TaskId};
 use crate::notice::{Notice, StepFailure};
-use crate::plan::process::{ProcessPlan, RestartPolicy};
+use crate::plan::process::{ProcessPlan, RestartPolicy, WELL_AFTER};
 use crate::value::Value;
 use std::sync::Arc;
 use std::time::Duration;

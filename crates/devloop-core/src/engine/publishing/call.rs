@@ -1,7 +1,7 @@
 //! One publish, from the wish to its end: how far it is, and what follows from each answer.
 
 use super::Grip;
-use super::shelf::{Lives, Shelf, Switch};
+use super::shelf::{Lives, Named, Shelf, Switch};
 use crate::effect::{ArtifactOrder, Errand};
 use crate::engine::hooks::Hooks;
 use crate::engine::processes::{Look, Processes};
@@ -171,7 +171,7 @@ impl Call {
                 Stage::Building(generation, task)
             }
             other @ (ArtifactAnswer::Found(_)
-            | ArtifactAnswer::Installed
+            | ArtifactAnswer::Installed(_)
             | ArtifactAnswer::Removed
             | ArtifactAnswer::Failed(_)) => Stage::Clearing(Err(PublishFailure::NotPrepared(words(other)))),
         }
@@ -201,8 +201,8 @@ impl Call {
         grip: &mut Grip<'_>,
     ) -> Stage {
         match answer {
-            ArtifactAnswer::Installed => {
-                shelf.installed(generation);
+            ArtifactAnswer::Installed(found) => {
+                shelf.installed(grip.turn, generation, &found);
                 if self.is_cancelled {
                     return Self::dropped(id, shelf, generation, Ok(()));
                 }
@@ -233,8 +233,10 @@ impl Call {
         }
         let failure = PublishFailure::NotSaved(grip.turn.session.last_error());
         let end = if self.is_cancelled { Ok(()) } else { Err(failure) };
-        let needs = shelf.serve(grip.turn, self.before, Switch::Verified);
-        shelf.doom(Some(id), vec![generation], Vec::new(), needs);
+        // Where the disk is full, it is this very generation that fills it.
+        let until = shelf.serve(grip.turn, self.before, Switch::Verified);
+        let named = until.map(|until| Named { from: needs, until });
+        shelf.doom(Some(id), vec![generation], Vec::new(), named);
         Some(Stage::Clearing(end))
     }
 
@@ -290,10 +292,11 @@ impl Call {
         generation: Generation,
         grip: &mut Grip<'_>,
     ) -> (Vec<Wait>, Lives) {
-        let needs = shelf.serve(grip.turn, self.before, Switch::Verified);
+        let until = shelf.serve(grip.turn, self.before, Switch::Verified);
         shelf.tell_children(grip.turn, self.before);
         let lives = self.lives(grip.processes);
-        shelf.doom(Some(id), vec![generation], lives.clone(), needs);
+        let named = until.map(|until| Named { until, ..Named::default() });
+        shelf.doom(Some(id), vec![generation], lives.clone(), named);
         if grip.processes.is_draining() {
             // All processes end, each in its turn.
             return (Vec::new(), lives);
@@ -374,7 +377,7 @@ fn words(answer: ArtifactAnswer) -> String {
         ArtifactAnswer::Failed(error) => error,
         ArtifactAnswer::Found(_)
         | ArtifactAnswer::Prepared(_)
-        | ArtifactAnswer::Installed
+        | ArtifactAnswer::Installed(_)
         | ArtifactAnswer::Removed => "it was answered out of its turn".to_owned(),
     }
 }

@@ -43,20 +43,44 @@ struct Doomed {
     generations: Vec<Generation>,
     /// Who may still serve them.
     lives: Lives,
-    /// The version that no longer names them, if one did.
-    needs: Option<StateVersion>,
+    /// The versions of the state that name them, if any does.
+    named: Option<Named>,
     removal: Option<TaskId>,
+}
+
+/// From which version of the state on something was named, and from which on no longer.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Named {
+    pub(super) from: StateVersion,
+    pub(super) until: StateVersion,
+}
+
+impl Named {
+    /// Whether no file names it, also after a loss of power; none: a save that could say so failed.
+    fn is_over(self, turn: &Turn) -> Option<bool> {
+        if !turn.session.may_be_on_disk(self.from..self.until) {
+            return Some(true);
+        }
+        match turn.session.is_durable(self.until) {
+            Some(true) => Some(true),
+            Some(false) => None,
+            None => Some(false),
+        }
+    }
 }
 
 impl Doomed {
     /// Whether it cannot be removed for now: the state file, which may name it, cannot be written.
     fn is_stalled(&self, turn: &Turn) -> bool {
-        self.needs.is_some_and(|needs| turn.session.is_durable(needs) == Some(false))
+        self.named.is_some_and(|named| named.is_over(turn).is_none())
+    }
+
+    fn is_unnamed(&self, turn: &Turn) -> bool {
+        self.named.is_none_or(|named| named.is_over(turn) == Some(true))
     }
 
     fn is_free(&self, turn: &Turn, processes: &Processes) -> bool {
-        let is_unnamed = self.needs.is_none_or(|needs| turn.session.is_durable(needs) == Some(true));
-        is_unnamed && self.lives.iter().all(|(name, incarnation)| processes.is_gone(name, *incarnation))
+        self.is_unnamed(turn) && self.lives.iter().all(|(name, incarnation)| processes.is_gone(name, *incarnation))
     }
 }
 
@@ -94,7 +118,7 @@ impl Shelf {
             let found = match answer {
                 ArtifactAnswer::Found(found) => found,
                 other @ (ArtifactAnswer::Prepared(_)
-                | ArtifactAnswer::Installed
+                | ArtifactAnswer::Installed(_)
                 | ArtifactAnswer::Removed
                 | ArtifactAnswer::Failed(_)) => {
                     self.tell_trouble(turn, other);
@@ -129,16 +153,22 @@ impl Shelf {
     /// Goes by what an earlier session saved, as far as it is true: a switch that nobody verified is undone, and what
     /// came after the served generation goes, for nobody verified it either.
     fn recover(&mut self, turn: &mut Turn, found: &[Generation]) {
-        let claim = |turn: &Turn, key: ArtifactKey| match turn.session.value(key.of(&self.artifact).as_str()) {
+        let value = |turn: &Turn, key: ArtifactKey| turn.session.value(key.of(&self.artifact).as_str()).cloned();
+        let claim = |turn: &Turn, key: ArtifactKey| match &value(turn, key) {
             None => Claim::Nothing,
             Some(Value::String(text)) => Generation::parse(text).map_or(Claim::False, Claim::of(found)),
             Some(_) => Claim::False,
         };
         let (current, switching) = (claim(turn, ArtifactKey::Generation), claim(turn, ArtifactKey::Switching));
         let is_switching = !matches!(switching, Claim::Nothing);
-        let target = if is_switching { claim(turn, ArtifactKey::Rollback) } else { current };
+        let key = if is_switching { ArtifactKey::Rollback } else { ArtifactKey::Generation };
+        let target = claim(turn, key);
         if matches!(target, Claim::False) {
-            self.tell(turn, ArtifactNews::Lost);
+            let named = match value(turn, key) {
+                Some(Value::String(text)) => text,
+                other => other.map_or_else(String::new, |value| value.to_string()),
+            };
+            self.tell(turn, ArtifactNews::Lost { named });
         }
         let served = target.generation();
         if is_switching {
@@ -154,7 +184,8 @@ impl Shelf {
         if served.is_some() {
             self.tell_children(turn, served);
         }
-        self.doom(None, leftovers, Vec::new(), needs);
+        let named = needs.map(|until| Named { until, ..Named::default() });
+        self.doom(None, leftovers, Vec::new(), named);
     }
 
     /// Writes what is served, and what it is switched from as long as nobody verified it: all in one version of the
@@ -197,9 +228,14 @@ impl Shelf {
         turn.ask(Effect::ServeArtifact(self.artifact.clone(), generation));
     }
 
-    /// A generation is in its place.
-    pub(super) fn installed(&mut self, generation: Generation) {
+    /// A generation is in its place. What somebody removed or exchanged meanwhile is nothing to go back to.
+    pub(super) fn installed(&mut self, turn: &mut Turn, generation: Generation, found: &[Generation]) {
+        self.on_disk.retain(|other, _| found.contains(other));
         self.on_disk.insert(generation, false);
+        if let Some(lost) = self.served.filter(|served| !found.contains(served)) {
+            self.tell(turn, ArtifactNews::Lost { named: lost.to_string() });
+            self.served = None;
+        }
     }
 
     /// All consumers answered with a generation: what is older than the newest `retain` goes, and nobody waits for it.
@@ -220,10 +256,10 @@ impl Shelf {
         by: Option<TaskId>,
         generations: Vec<Generation>,
         lives: Lives,
-        needs: Option<StateVersion>,
+        named: Option<Named>,
     ) {
         if !generations.is_empty() {
-            self.doomed.push(Doomed { by, generations, lives, needs, removal: None });
+            self.doomed.push(Doomed { by, generations, lives, named, removal: None });
         }
     }
 
@@ -246,11 +282,8 @@ impl Shelf {
     /// Whether nothing is under way, and nothing can be when no process lives: what has not gone by then is stuck, or the
     /// state file cannot be written. The next session removes it.
     pub(super) fn is_left(&self, turn: &Turn) -> bool {
-        let is_left = |doomed: &Doomed| {
-            doomed.removal.is_none()
-                && (doomed.is_stalled(turn)
-                    || doomed.needs.is_none_or(|needs| turn.session.is_durable(needs) == Some(true)))
-        };
+        let is_left =
+            |doomed: &Doomed| doomed.removal.is_none() && (doomed.is_stalled(turn) || doomed.is_unnamed(turn));
         self.is_known() && self.doomed.iter().all(is_left)
     }
 }

@@ -131,7 +131,7 @@ impl Artifacts {
         {
             self.uncommitted.remove(name);
         }
-        if matches!(step.fact, Fact::StateSaveFailed(..)) && generation(after) != self.verified[name] {
+        if matches!(step.fact, Fact::StateSaveFailed { .. }) && generation(after) != self.verified[name] {
             // What could not be saved is taken back.
             self.verified.extend(self.uncommitted.remove(name).map(|before| (name.clone(), before)));
         }

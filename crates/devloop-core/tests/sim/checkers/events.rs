@@ -126,7 +126,7 @@ impl Events {
             Verdict::ShuttingDown => is_ending,
             Verdict::NotGranted => !post.is_granted,
             Verdict::BadValue => post.is_granted && plan.as_ref().is_some_and(|plan| !plan.accepts(&post.value)),
-            Verdict::NotSaved => matches!(step.fact, Fact::StateSaveFailed(..)),
+            Verdict::NotSaved => matches!(step.fact, Fact::StateSaveFailed { .. }),
             Verdict::Busy => false,
             Verdict::Accepted => post.is_granted && plan.as_ref().is_some_and(|plan| plan.accepts(&post.value)),
         };

@@ -111,10 +111,9 @@ impl State {
                 self.is_failing = false;
                 self.lasts = self.is_asked_durably;
             }
-            Fact::StateSaveFailed(..) => {
+            Fact::StateSaveFailed { is_replaced, .. } => {
                 self.is_failing = true;
-                // One that was to be durable may have replaced the file before it failed; another one has not.
-                self.lasts &= !self.is_asked_durably;
+                self.lasts &= !is_replaced;
             }
             Fact::Process(name, _, fact) => match fact {
                 ProcessFact::Started { .. } => {
