@@ -71,7 +71,9 @@ impl Asked {
 
 /// `--grep`.
 pub(super) fn pattern(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|error| error.to_string())
+    // The parser draws the place below the pattern, which the error shows already; what is wrong is its last line.
+    let words = |error: regex::Error| error.to_string().lines().last().unwrap_or_default().replace("error: ", "");
+    Regex::new(text).map_err(|error| format!("it is no pattern: {}", words(error)))
 }
 
 /// `--since`.

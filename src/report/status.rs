@@ -40,6 +40,9 @@ pub fn page(status: &Fields, now: SystemTime, width: usize, colors: bool) -> Str
             let line = if index == 0 { page.painted("2", &line) } else { painted(&page, &line, &rows[index][1]) };
             page.line(0, &line);
         }
+        for remark in items.iter().filter_map(|(name, item)| remark(&one_line(name), &object(item))) {
+            page.hanging(2, &remark);
+        }
     }
     page.into_text()
 }
@@ -87,22 +90,40 @@ fn workflow(name: &str, item: &Fields, now: SystemTime) -> Vec<String> {
         }
         (state, _) => state.unwrap_or("idle").to_owned(),
     };
-    let mut told = result.map_or(String::new(), |result| {
+    let last_run = result.map(|result| {
         let ago = since(&last, "ended", now).map_or(String::new(), |ago| format!(" {} ago", human::duration(ago)));
         let took = millis(&last, "took_ms").map_or(String::new(), |took| format!(", took {}", human::duration(took)));
         format!("{result}{ago}{took}")
     });
-    if let Some(Value::Array(files)) = item.get("changed_files")
-        && let Some(Value::String(first)) = files.first()
-    {
-        let more = files.len() - 1 + number(item, "changed_files_left_out").parse().unwrap_or(0);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        told = format!("{told} ({}{more})", one_line(first));
-    }
-    if let Some(why) = text(&last, "why") {
-        told = format!("{told}: {}", one_line(why));
-    }
-    vec![name.to_owned(), state, number(item, "runs"), told.trim_start().to_owned()]
+    // The cause is that of the run that began last.
+    let is_running = text(item, "state") == Some("running");
+    let began = since(item, "began", now).filter(|_| is_running);
+    let began = began.map(|began| format!("began {} ago{}", human::duration(began), cause(item)));
+    let cause = if is_running { String::new() } else { cause(item) };
+    let last_run = last_run.map(|last_run| format!("{last_run}{cause}"));
+    let told = began.into_iter().chain(last_run).collect::<Vec<_>>().join("; before: ");
+    vec![name.to_owned(), state, number(item, "runs"), told]
+}
+
+/// What is wrong with a process or a workflow, which no column has room for.
+fn remark(name: &str, item: &Fields) -> Option<String> {
+    let last = fields(item, "last");
+    let why = text(&last, "why").map(|why| format!("{name}: {}", one_line(why)));
+    why.or_else(|| text(item, "trouble").map(one_line))
+}
+
+/// Which files, or events, a run began for: ` (src/a and 3 more)`; nothing where it was neither.
+fn cause(item: &Fields) -> String {
+    let names = |key: &str| match item.get(key) {
+        Some(Value::Array(names)) => names.clone(),
+        _ => Vec::new(),
+    };
+    let (files, events) = (names("changed_files"), names("events"));
+    let (kind, names) = if files.is_empty() { ("event ", events) } else { ("", files) };
+    let Some(Value::String(first)) = names.first() else { return String::new() };
+    let more = names.len() - 1 + number(item, "changed_files_left_out").parse().unwrap_or(0);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!(" ({kind}{}{more})", one_line(first))
 }
 
 fn observer(name: &str, item: &Fields, _: SystemTime) -> Vec<String> {

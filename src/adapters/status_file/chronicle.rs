@@ -1,5 +1,6 @@
 //! What has happened in a session so far, by what was noticed: the part of a status that the engine does not remember.
 
+use crate::report::failures::step;
 use devloop_core::names::{HookName, ProcessName, WorkflowName};
 use devloop_core::notice::Notice;
 use std::collections::BTreeMap;
@@ -65,7 +66,7 @@ impl Chronicle {
                 past.trouble = None;
             }
             Notice::ProcessStopped { process } => self.ended(process, "stopped, as asked".to_owned(), now),
-            Notice::ProcessExited { process, status, .. } => self.ended(process, format!("exited with {status}"), now),
+            Notice::ProcessExited { process, status, .. } => self.ended(process, status.to_string(), now),
             Notice::ProcessReady { process } => self.processes.entry(process.clone()).or_default().trouble = None,
             Notice::ProcessStartFailed { process, .. }
             | Notice::ProcessHeldBack { process, .. }
@@ -84,8 +85,8 @@ impl Chronicle {
             Notice::WorkflowFinished { workflow, took } => {
                 self.run_ended(workflow, LastRun { took: Some(*took), ..LastRun::new("ok", now) });
             }
-            Notice::WorkflowFailed { workflow, .. } => {
-                self.run_ended(workflow, LastRun { why: Some(words()), ..LastRun::new("failed", now) });
+            Notice::WorkflowFailed { workflow, failure, .. } => {
+                self.run_ended(workflow, LastRun { why: Some(step(failure)), ..LastRun::new("failed", now) });
             }
             Notice::WorkflowCancelled { workflow } => self.run_ended(workflow, LastRun::new("cancelled", now)),
             Notice::ObserverFailed { hook, .. } => {
