@@ -19,7 +19,7 @@ const RESIDENT_MAX_KIB: u64 = 160 * 1024;
 
 /// How much a session's memory may grow in ten minutes, in KiB, once it has lived for these seconds after its first third.
 const SLOPE_MAX_KIB: f64 = 1024.0;
-const SLOPE_SECONDS: f64 = 360.0;
+const SLOPE_SECONDS: f64 = 600.0;
 
 /// Until nothing is left of a session that ended: a second is promised, and a machine that is busy with other things gets
 /// some more.

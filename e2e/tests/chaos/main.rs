@@ -27,7 +27,7 @@ const SECONDS: u64 = 12;
 
 /// What lasts at least this long begins with one session for two thirds of the time: only there a slope of its memory
 /// can be seen.
-const SOAK: Duration = Duration::from_secs(15 * 60);
+const SOAK: Duration = Duration::from_secs(25 * 60);
 
 #[test]
 fn t3_a_session_survives_whatever_is_done_to_it() {
