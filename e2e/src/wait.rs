@@ -57,8 +57,18 @@ pub fn tail(path: &Path, text: &str) {
 
 /// The largest resident memory of a process so far, in KiB (proc(5), `VmHWM`).
 pub fn memory_peak_kib(pid: u32) -> u64 {
+    memory_kib(pid, "VmHWM:")
+}
+
+/// The resident memory of a process that is no file, in KiB (proc(5), `RssAnon`): pages of the program itself come in as
+/// they are needed, and are no growth.
+pub fn memory_own_kib(pid: u32) -> u64 {
+    memory_kib(pid, "RssAnon:")
+}
+
+fn memory_kib(pid: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 

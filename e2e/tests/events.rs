@@ -324,7 +324,7 @@ fn e7_no_mutated_request_without_a_live_token_is_answered_with_5xx_or_changes_th
     posting.assert_alive();
     let stranger = format!("dlt_{}", "5".repeat(48));
     let good = String::from_utf8(posting.posting("slug", "changed")).unwrap().replace(&posting.token, &stranger);
-    let (seed, count) = (u64::from(std::process::id()), rounds(2000, 100_000));
+    let (seed, count) = (u64::from(std::process::id()), rounds(2000, 1_000_000));
     let (mut dice, mut answers) = (seed, std::collections::BTreeMap::<u16, usize>::new());
     for round in 0..count {
         let request = mutated(good.as_bytes(), &mut dice);

@@ -9,10 +9,11 @@ use e2e::{Project, Session, programs, wait};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -238,6 +239,74 @@ fn st4_a_folder_that_may_not_be_written_costs_few_lines_and_is_used_again_at_onc
     println!("ST4, permissions: {}", figures(&mut times));
     assert!(times.last().unwrap() < &Duration::from_secs(4), "{times:?}");
     assert!(posting.session.stop().success(), "{}", posting.session.told());
+}
+
+/// Makes system calls of one thread fail as a broken disk does; dropping it repairs the disk.
+struct BrokenDisk(Child);
+
+impl BrokenDisk {
+    /// `strace` is the one that breaks it (strace(1), `inject`); none on a machine where it may not.
+    fn below(thread: &str, calls: &str) -> Option<Self> {
+        let mut strace = Command::new("strace")
+            .args(["-p", thread, "-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error=EIO")])
+            .stderr(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let mut told = BufReader::new(strace.stderr.take()?).lines().map_while(Result::ok);
+        let is_attached = told.any(|line| line.contains("attached"));
+        // What it traces is not looked at, but it must not wait for that.
+        std::thread::spawn(move || told.for_each(drop));
+        is_attached.then_some(Self(strace))
+    }
+}
+
+impl Drop for BrokenDisk {
+    fn drop(&mut self) {
+        let _ = signal(self.0.id(), Signal::TERM);
+        let _ = self.0.wait();
+    }
+}
+
+/// The thread of a process that has this name.
+fn thread_of(pid: u32, name: &str) -> String {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let mut found = threads.filter(|thread| fs::read_to_string(thread.path().join("comm")).unwrap().trim() == name);
+    found.next().unwrap().file_name().into_string().unwrap()
+}
+
+// promise: state.file.6
+#[test]
+fn st4_a_disk_that_answers_with_errors_costs_few_lines_and_is_used_again_at_once() {
+    let project = Project::new(programs!());
+    project.config(e2e::web::CONFIG);
+    let devloop = project.command(&["run"]);
+    let mut posting = posting(project, devloop);
+    let thread = thread_of(posting.session.pid(), "session file");
+    let mut times = Vec::new();
+    // Writes that fail are those of a full disk; this thread also wakes others by writes.
+    for calls in ["openat", "rename,renameat,renameat2"] {
+        let before = posting.project.state();
+        let Some(disk) = BrokenDisk::below(&thread, calls) else {
+            // The folders above say the same where nobody may trace.
+            assert!(times.is_empty(), "{calls}");
+            return;
+        };
+        times.push(recovers(&posting, || {
+            assert_eq!(posting.project.state(), before, "{calls}");
+            drop(disk);
+        }));
+        assert_eq!(posting.project.state()["slug"], "after");
+        assert_eq!(posting.post("slug", calls.split(',').next().unwrap()).status, 204);
+    }
+    posting.session.wait_for("Input/output error");
+    println!("ST4, errors of the disk: {}", figures(&mut times));
+    // The file has all values; that they may not survive a loss of power is told.
+    let disk = BrokenDisk::below(&thread, "fsync,fdatasync");
+    assert!(posting.session.stop().success(), "{}", posting.session.told());
+    drop(disk);
+    assert_eq!(posting.session.count("the state file cannot be written"), 3, "{}", posting.session.told());
+    assert_eq!(posting.project.state()["slug"], "rename");
+    assert_eq!(temporary(&posting.project), [""; 0]);
 }
 
 /// What `strace` saw of the writes to a state file and of its folder, in order.

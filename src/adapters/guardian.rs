@@ -186,6 +186,12 @@ pub fn fork() -> io::Result<Guardian> {
     Ok(Guardian { pid, socket: ours, spares, living: Living::default(), watched: OnceLock::new() })
 }
 
+/// Has large blocks of memory given back to the system when they are freed, where that takes asking for: a session that
+/// lasts for days does not keep what one flood of lines has needed. It is here since the system offers nothing safe.
+pub fn return_large_memory() {
+    platform::return_large_memory();
+}
+
 impl Guardian {
     /// Starts a command. Never waits: what became of it comes as [`Child::next_report`].
     ///

@@ -1,7 +1,8 @@
 //! What an earlier session left behind because it, its guardian and a keeper were killed in the same instant.
 //!
-//! Nobody is above such processes any more: only the marks in their environment say whose they are. Absent on purpose:
-//! anything for systems without `/proc`; there nothing is found.
+//! Nobody is above such processes any more: only the marks in their environment say whose they are, and for one that has
+//! cleared its environment those of the others in its session. Absent on purpose: anything for systems without `/proc`;
+//! there nothing is found.
 
 use crate::env_vars;
 use std::collections::BTreeSet;
@@ -28,20 +29,57 @@ pub fn sweep(state_file: &Path) -> usize {
     {
         return 0;
     }
-    let mut killed = BTreeSet::new();
+    let (mut killed, mut sessions) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..ROUNDS_MAX {
-        let left: Vec<i32> = processes().filter(|pid| marks.are_on(*pid)).collect();
+        let all: Vec<i32> = processes().collect();
+        sessions.extend(all.iter().filter(|pid| marks.are_on(**pid)).filter_map(|pid| orphaned_session(*pid)));
+        // Mostly there are none, and nobody is asked.
+        let is_among = |pid| !sessions.is_empty() && living_in(pid).is_some_and(|session| sessions.contains(&session));
+        let is_ours = |pid: i32| marks.are_on(pid) || is_among(pid);
+        let left: Vec<i32> = all.into_iter().filter(|pid| is_ours(*pid)).collect();
         if left.is_empty() {
             break;
         }
         for pid in left {
-            if marks.kill(pid) {
+            if kill(pid, is_ours) {
                 killed.insert(pid);
             }
         }
         std::thread::sleep(PAUSE);
     }
     killed.len()
+}
+
+/// The session of a living process (`stat` in proc(5)); none of a zombie.
+fn living_in(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit(')').next()?.split_whitespace();
+    let is_alive = !matches!(fields.next()?, "Z" | "X");
+    fields.nth(2)?.parse().ok().filter(|_| is_alive)
+}
+
+/// The session of a process, if nobody leads it any more: as long as the keeper that made it lives, it clears up itself,
+/// and a session that somebody else leads is not ours because of one process in it. Its number means no other session as
+/// long as a process is in it (setsid(2)).
+fn orphaned_session(pid: i32) -> Option<i32> {
+    let own = rustix::process::getsid(None).ok()?;
+    living_in(pid).filter(|session| *session != own.as_raw_nonzero().get() && living_in(*session).is_none())
+}
+
+/// Kills a process that is still ours. The descriptor holds the process, so its number cannot come to mean another.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn kill(pid: i32, is_ours: impl Fn(i32) -> bool) -> bool {
+    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+    let Some(process) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
+        return false;
+    };
+    is_ours(pid) && pidfd_send_signal(&process, Signal::KILL).is_ok()
+}
+
+/// Without `/proc` nobody comes here.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn kill(_pid: i32, _is_ours: impl Fn(i32) -> bool) -> bool {
+    false
 }
 
 /// All process ids of this moment.
@@ -69,22 +107,6 @@ impl Marks {
         let variables = || environment.split(|byte| *byte == 0);
         variables().any(|variable| variable == self.state)
             && variables().any(|variable| variable.starts_with(&self.life))
-    }
-
-    /// Kills a process that has the marks. The descriptor holds the process, so its number cannot come to mean another.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn kill(&self, pid: i32) -> bool {
-        use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-        let Some(process) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
-            return false;
-        };
-        self.are_on(pid) && pidfd_send_signal(&process, Signal::KILL).is_ok()
-    }
-
-    /// Without `/proc` nobody comes here.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn kill(&self, _pid: i32) -> bool {
-        false
     }
 }
 
@@ -121,5 +143,34 @@ mod tests {
             child.wait().unwrap();
         }
         assert_eq!(sweep(&ours), 0);
+    }
+
+    /// Runs a script in a session of its own, and answers with the pids that it prints.
+    fn session(script: &str, state_file: &Path) -> (std::process::Child, Vec<i32>) {
+        use std::io::{BufRead as _, BufReader};
+        let mut command = Command::new("setsid");
+        command.args(["sh", "-c", script]).env_remove(env_vars::LIFE).env_remove(env_vars::STATE);
+        let marks = format!("{}={} {}=1.web.1", env_vars::STATE, state_file.display(), env_vars::LIFE);
+        let mut leader = command.env("MARKS", marks).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let line = BufReader::new(leader.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        (leader, line.split(' ').map(|pid| pid.parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn without_its_environment_a_process_is_known_by_the_marks_of_others_in_a_session_that_nobody_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = folder.path().join("ours.json");
+        let start = "env $MARKS sleep 1000 >/dev/null & a=$!; env -i sleep 1000 >/dev/null & echo $a $!";
+        let (mut led, of_led) = session(&format!("{start}; wait"), &ours);
+        let (mut gone, of_gone) = session(start, &ours);
+        gone.wait().unwrap();
+        while [of_led[0], of_gone[0]].iter().any(|pid| !Marks::of(&ours).are_on(*pid)) {
+            std::thread::yield_now();
+        }
+        assert_eq!(sweep(&ours), 3);
+        let live = |pids: &[i32]| pids.iter().filter(|pid| living_in(**pid).is_some()).count();
+        assert_eq!((live(&of_gone), live(&of_led)), (0, 1));
+        assert!(kill(of_led[1], |_| true));
+        led.wait().unwrap();
     }
 }

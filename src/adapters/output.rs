@@ -34,6 +34,7 @@ pub mod replay;
 mod rules;
 mod secrets;
 mod sinks;
+mod spares;
 mod tail;
 mod writer;
 

@@ -64,6 +64,7 @@ pub(super) fn main(config: Option<&PathBuf>, asked: Asked) -> Result<(), Failure
     // Before there are threads; children that it keeps end with us, whatever ends us.
     let guardian =
         guardian::fork().map_err(|error| Failure::cannot_begin(format!("the guardian cannot be started: {error}")))?;
+    guardian::return_large_memory();
     // While the rest of the session is put together, on another processor.
     guardian.prepare(plan.processes.values().filter(|process| process.autostart).count().max(1));
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -50,7 +50,7 @@ fn role(command: &str) -> String {
         (*role).to_owned()
     } else if let Some(file) = after("write-pid") {
         Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned()
-    } else if words[0].ends_with("devloop-under-test") {
+    } else if Path::new(words[0]).file_name().is_some_and(|name| name.to_string_lossy().starts_with("devloop")) {
         "devloop".to_owned()
     } else if words.contains(&"grow") {
         "grown".to_owned()

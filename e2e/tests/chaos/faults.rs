@@ -8,6 +8,7 @@ mod state;
 
 use crate::dice::Dice;
 use crate::world::{Outcome, World};
+use std::sync::LazyLock;
 
 /// One kind of fault.
 pub(crate) struct Fault {
@@ -54,10 +55,19 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault { name: "the logs are in the way", weight: 1, throw: state::logs },
 ];
 
+/// The faults that are asked for: all, or those whose names have a part that `CHAOS_FAULTS` names.
+static ASKED: LazyLock<Vec<&Fault>> = LazyLock::new(|| {
+    let parts = std::env::var("CHAOS_FAULTS").unwrap_or_default();
+    let is_asked = |fault: &&Fault| parts.split(',').any(|part| fault.name.contains(part.trim()));
+    let asked: Vec<&Fault> = FAULTS.iter().filter(is_asked).collect();
+    assert!(!asked.is_empty(), "no fault has a name with a part of CHAOS_FAULTS='{parts}'");
+    asked
+});
+
 /// The fault that comes next.
 pub(crate) fn draw(dice: &mut Dice) -> &'static Fault {
-    let mut left = dice.below(FAULTS.iter().map(|fault| fault.weight).sum());
-    for fault in FAULTS {
+    let mut left = dice.below(ASKED.iter().map(|fault| fault.weight).sum());
+    for fault in ASKED.iter() {
         match left.checked_sub(fault.weight) {
             Some(rest) => left = rest,
             None => return fault,

@@ -17,6 +17,10 @@ const THREADS_MORE: u64 = 1;
 /// What no session may ever need, whatever is done to it (a debug build), in KiB.
 const RESIDENT_MAX_KIB: u64 = 160 * 1024;
 
+/// How much a session's memory may grow in ten minutes, in KiB, once it has lived for these seconds after its first third.
+const SLOPE_MAX_KIB: f64 = 1024.0;
+const SLOPE_SECONDS: f64 = 600.0;
+
 /// Until nothing is left of a session that ended: a second is promised, and a machine that is busy with other things gets
 /// some more.
 const CLEAN_WITHIN: Duration = Duration::from_secs(10);
@@ -261,7 +265,7 @@ pub(crate) fn after_end(world: &mut World, ending: Ending) -> Outcome {
         lines_are_complete(world, true)?;
     }
     nothing_was_wrong(world)?;
-    tell_memory(world);
+    memory_is_flat(world)?;
     world.forget_printed();
     world.session = None;
     Ok(())
@@ -271,25 +275,31 @@ fn exit_is(status: ExitStatus, code: Option<i32>) -> Outcome {
     if status.code() == code { Ok(()) } else { Err(format!("devloop ended with {status}, not with {code:?}")) }
 }
 
-/// The memory of a session that rested often enough to speak of a slope.
-fn tell_memory(world: &mut World) {
+/// The memory of a session that rested often enough to speak of a slope, and its slope where it lived long enough.
+fn memory_is_flat(world: &mut World) -> Outcome {
     let memory = std::mem::take(&mut world.session().memory);
-    let (Some(first), Some(last)) = (memory.first(), memory.last()) else { return };
+    let (Some(first), Some(last)) = (memory.first(), memory.last()) else { return Ok(()) };
     if memory.len() < 8 {
-        return;
+        return Ok(());
     }
-    // The first third is warming up.
+    // The first third is warming up: the folders fill, every kind of fault is met for the first time.
     let warm = &memory[memory.len() / 3..];
-    world.figures.memory.push(format!(
-        "memory over {} rests in {:.0} s: {} KiB at first, {} at a third, {} at two thirds, {} at last, slope {:.0} KiB in 10 min",
+    let slope = slope(warm) * 600.0;
+    let words = format!(
+        "memory over {} rests in {:.0} s: {} KiB at first, {} at a third, {} at two thirds, {} at last, slope {slope:.0} KiB in 10 min",
         memory.len(),
         last.0,
         first.1,
         warm[0].1,
         warm[warm.len() / 2].1,
         last.1,
-        slope(warm) * 600.0
-    ));
+    );
+    let is_long = last.0 - warm[0].0 >= SLOPE_SECONDS;
+    if is_long && slope >= SLOPE_MAX_KIB {
+        return Err(words);
+    }
+    world.figures.memory.push(words);
+    Ok(())
 }
 
 /// KiB a second, by least squares.

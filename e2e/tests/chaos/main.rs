@@ -2,7 +2,8 @@
 //!
 //! `CHAOS_SECONDS` says for how long, `CHAOS_SEED` which faults come in which order; both are printed, and a violation
 //! is told with the seed, the faults so far with their times, and what the session said last. `CHAOS_LOUD` shows the
-//! story while it happens.
+//! story while it happens, `CHAOS_DEVLOOP` is the program that suffers instead of this build's, and `CHAOS_FAULTS`
+//! throws only faults whose names have one of these parts (between commas).
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and tells its story")]
 
 mod census;
@@ -24,13 +25,21 @@ use world::{Outcome, World};
 /// How long it takes when nobody says otherwise.
 const SECONDS: u64 = 12;
 
+/// What lasts at least this long begins with one session for two thirds of the time: only there a slope of its memory
+/// can be seen.
+const SOAK: Duration = Duration::from_secs(25 * 60);
+
 #[test]
 fn t3_a_session_survives_whatever_is_done_to_it() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seed = number("CHAOS_SEED").unwrap_or_else(|| RandomState::new().hash_one("chaos"));
     let time = Duration::from_secs(number("CHAOS_SECONDS").unwrap_or(SECONDS));
     eprintln!("CHAOS_SEED={seed}, for {} s", time.as_secs());
-    let mut world = World::new(e2e::Project::new(e2e::programs!()));
+    let mut programs = e2e::programs!();
+    if let Ok(program) = std::env::var("CHAOS_DEVLOOP") {
+        programs.devloop = program.leak();
+    }
+    let mut world = World::new(e2e::Project::new(programs));
     // Also a fault that cannot be thrown is told with all that came before.
     let suffers = AssertUnwindSafe(|| suffer(&mut world, &mut Dice::new(seed), time));
     let result = catch_unwind(suffers).unwrap_or_else(|_| Err("the driver itself has failed, see above".to_owned()));
@@ -45,6 +54,9 @@ fn t3_a_session_survives_whatever_is_done_to_it() {
 
 /// Session after session until the time is over. Only the dice decide what comes, the time only when it ends.
 fn suffer(world: &mut World, dice: &mut Dice, time: Duration) -> Outcome {
+    if time >= SOAK {
+        soak(world, &mut dice.fork(), time * 2 / 3)?;
+    }
     loop {
         endings::begin(world, &mut dice.fork())?;
         invariants::at_rest(world)?;
@@ -57,13 +69,7 @@ fn suffer(world: &mut World, dice: &mut Dice, time: Duration) -> Outcome {
             if world.began.elapsed() >= time {
                 return endings::end_well(world);
             }
-            // Often one by one, sometimes before the session has come to rest.
-            let at_once = if dice.one_in(3) { dice.between(2, 4) } else { 1 };
-            for _ in 0..at_once {
-                throw(world, faults::draw(dice), &mut dice.fork())?;
-            }
-            invariants::at_rest(world)?;
-            faults::pass(&mut dice.fork(), 300);
+            round(world, dice)?;
         }
         if dice.one_in(2) {
             throw(world, faults::draw(dice), &mut dice.fork())?;
@@ -73,6 +79,27 @@ fn suffer(world: &mut World, dice: &mut Dice, time: Duration) -> Outcome {
         *world.figures.faults.entry(end.name).or_default() += 1;
         endings::end(world, end, &mut dice.fork())?;
     }
+}
+
+/// One session that suffers for a long time.
+fn soak(world: &mut World, dice: &mut Dice, time: Duration) -> Outcome {
+    endings::begin(world, &mut dice.fork())?;
+    invariants::at_rest(world)?;
+    while world.began.elapsed() < time {
+        round(world, dice)?;
+    }
+    endings::end_well(world)
+}
+
+/// Some faults, often one by one, sometimes before the session has come to rest; then a look at everything.
+fn round(world: &mut World, dice: &mut Dice) -> Outcome {
+    let at_once = if dice.one_in(3) { dice.between(2, 4) } else { 1 };
+    for _ in 0..at_once {
+        throw(world, faults::draw(dice), &mut dice.fork())?;
+    }
+    invariants::at_rest(world)?;
+    faults::pass(&mut dice.fork(), 300);
+    Ok(())
 }
 
 fn throw(world: &mut World, fault: &faults::Fault, dice: &mut Dice) -> Outcome {

@@ -28,14 +28,17 @@ pub(crate) fn write_forker(project: &Project) {
 
 /// Processes of a project, and those that have the token in their arguments and perhaps nothing else of it.
 pub(crate) fn left_of(root: &Path, token: &str) -> Vec<String> {
-    let mut left = wait::left_of(root);
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let words = String::from_utf8_lossy(&std::fs::read(entry.path().join("cmdline")).unwrap_or_default())
-            .replace('\0', " ");
-        if words.contains(token) && wait::is_alive(pid) {
-            left.push(format!("{pid} {words}"));
-        }
-    }
-    left
+    let with_token = with_token(token).into_iter().map(|(pid, words)| format!("{pid} {words}"));
+    wait::left_of(root).into_iter().chain(with_token).collect()
+}
+
+/// Living processes that have the token in their arguments, with these.
+pub(crate) fn with_token(token: &str) -> Vec<(u32, String)> {
+    let pids = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let words = |pid| {
+        let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        (pid, String::from_utf8_lossy(&bytes).replace('\0', " "))
+    };
+    pids.map(words).filter(|(pid, words)| words.contains(token) && wait::is_alive(*pid)).collect()
 }

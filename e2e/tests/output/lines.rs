@@ -128,6 +128,38 @@ fn l3_bytes_without_an_end_cost_little_memory_and_the_prompt_after_them_is_shown
     assert_eq!(shown, count);
 }
 
+#[test]
+fn l3_what_a_flood_needs_of_memory_is_given_back_when_it_is_over() {
+    let project = project(
+        r#"
+[watch.go]
+paths = ["go"]
+[process.flood]
+command = ["PUPPET", "spew", "200000", "300"]
+autostart = false
+[workflow.go]
+steps = [{ action = "start_process", process = "flood" }]
+"#,
+    );
+    let out = project.path("out");
+    let stdout = Stdio::from(std::fs::File::create(out).unwrap());
+    let mut session = Session::start_into(project.command(&["run"]), stdout, Stdio::piped());
+    session.wait_for("watching ");
+    let before = wait::memory_own_kib(session.pid());
+    for round in 1..=3 {
+        project.file("go", &round.to_string());
+        session.wait_for_count("process flood exited with", round);
+    }
+    let during = wait::memory_own_kib(session.pid());
+    let mut after = during;
+    wait::until("the memory is given back", || {
+        after = wait::memory_own_kib(session.pid());
+        (after <= before + 1024).then_some(())
+    });
+    println!("L3: {before} KiB before, {during} at the end of a flood, {after} after it");
+    assert!(session.stop().success());
+}
+
 // promise: output.line.2
 #[test]
 fn l7_what_a_child_wrote_right_before_its_death_stands_before_its_exit() {

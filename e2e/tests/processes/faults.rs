@@ -128,7 +128,7 @@ fn p6_what_survives_devloop_and_all_its_keepers_is_swept_by_the_next_session() {
     let project = project(
         r#"
 [process.tree]
-command = ["PUPPET", "daemon", "daemon.pid", "double-fork", "forked.pid", "append-pid", "pids", "hang"]
+command = ["sh", "-c", "env -i PUPPET write-pid traceless.pid hang & exec PUPPET group-child child.pid daemon daemon.pid double-fork forked.pid append-pid pids hang"]
 "#,
     );
     let mut session = project.run();
@@ -136,7 +136,7 @@ command = ["PUPPET", "daemon", "daemon.pid", "double-fork", "forked.pid", "appen
     let keeper = parent(child);
     let guardian = parent(keeper);
     assert_eq!(parent(guardian), session.pid());
-    let daemons = ["daemon.pid", "forked.pid"].map(|file| wait::pid(&project.path(file)));
+    let daemons = ["daemon.pid", "forked.pid", "child.pid", "traceless.pid"].map(|file| wait::pid(&project.path(file)));
     // Nobody of them may see the other's end before its own.
     for pid in [session.pid(), guardian, keeper] {
         stray::signal(pid, Signal::STOP).unwrap();

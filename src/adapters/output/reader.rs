@@ -74,6 +74,7 @@ impl Reader {
             for child in &mut self.children {
                 child.tick(now, &mut self.sinks);
             }
+            self.sinks.release(now);
             self.forget();
         }
     }
@@ -127,7 +128,8 @@ impl Reader {
                 }
             }
         }
-        let deadline = self.children.iter().filter_map(Child::deadline).min();
+        let deadlines = self.children.iter().filter_map(Child::deadline);
+        let deadline = deadlines.chain(self.sinks.release_at()).min();
         let timeout = deadline.map(|at| timespec(at.saturating_duration_since(Instant::now())));
         poll(&mut polled, timeout.as_ref())?;
         let is_woken = !polled[0].revents().is_empty();

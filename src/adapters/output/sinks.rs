@@ -7,12 +7,14 @@ use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::super::log_index::{IndexWriter, LabelLook, label_line};
 use super::inbox::Inbox;
 use super::secrets::Secrets;
+use super::spares::Spares;
 use super::tail::Tail;
-use super::writer::{self, Batch, Queue, SPARE_BYTES_MAX, SPARES_MAX, Whose};
+use super::writer::{self, Batch, Queue, Whose};
 use crate::report::human::count;
 
 use super::{OwnLine, SinkOptions, Stamp, Warning};
@@ -53,8 +55,7 @@ pub(super) struct Sinks {
     stamp: Option<Stamp>,
     warning: Warning,
     secrets: Arc<Secrets>,
-    /// Empty buffers, so that a batch costs no allocation.
-    spares: Vec<Vec<u8>>,
+    spares: Spares,
 }
 
 impl Sinks {
@@ -95,7 +96,7 @@ impl Sinks {
             stamp: options.stamp,
             warning: options.warning,
             secrets: options.secrets,
-            spares: Vec::new(),
+            spares: Spares::default(),
         })
     }
 
@@ -140,7 +141,7 @@ impl Sinks {
 
     /// An empty buffer for a batch of lines.
     pub(super) fn buffer(&mut self) -> Vec<u8> {
-        self.spares.pop().unwrap_or_default()
+        self.spares.take().unwrap_or_default()
     }
 
     /// A child with this label is about to write.
@@ -229,11 +230,19 @@ impl Sinks {
         }
     }
 
-    /// Takes an empty buffer back.
-    pub(super) fn keep(&mut self, spare: Vec<u8>) {
-        if self.spares.len() < SPARES_MAX && spare.capacity() <= SPARE_BYTES_MAX {
-            self.spares.push(spare);
-        }
+    /// Takes a buffer back that nobody needs.
+    pub(super) fn keep(&mut self, used: Vec<u8>) {
+        self.spares.keep(used, Instant::now());
+    }
+
+    /// When `release` has something to do.
+    pub(super) fn release_at(&self) -> Option<Instant> {
+        self.spares.release_at()
+    }
+
+    /// Lets go of the buffers of a flood that is over.
+    pub(super) fn release(&mut self, now: Instant) {
+        self.spares.release(now);
     }
 
     /// Writes a warning of this room's own.
@@ -274,7 +283,7 @@ impl Sinks {
     fn enqueue(&mut self, index: usize, batch: Batch, whose: Whose) {
         let sink = &mut self.files[index];
         match sink.queue.push(batch, whose) {
-            Ok(Some(spare)) => self.keep(spare),
+            Ok(Some(used)) => self.keep(used),
             Ok(None) => {}
             Err(refused) => sink.lost += memchr::memchr_iter(b'\n', refused.bytes()).count(),
         }

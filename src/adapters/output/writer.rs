@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use super::super::log_index::IndexWriter;
 use super::inbox::{Command, Inbox};
+use super::spares::Spares;
 
 /// Bytes that may wait for the file before pipes are no longer read.
 const QUEUE_MAX: usize = 1024 * 1024;
@@ -29,10 +30,6 @@ const OWN_MAX: usize = 4 * 1024 * 1024;
 
 /// Chunks up to this many bytes together are written in one go; also the step in which a file that can stall is written.
 const STEP: usize = 64 * 1024;
-
-/// Empty buffers kept, and the largest that is.
-pub(super) const SPARES_MAX: usize = 4;
-pub(super) const SPARE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Whose lines they are: the two have separate limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +55,12 @@ impl Batch {
         }
     }
 
-    /// The empty buffer, when nobody else needs what is in it.
-    fn into_spare(self) -> Option<Vec<u8>> {
-        let mut spare = match self {
-            Self::Alone(bytes) => bytes,
-            Self::Shared(bytes) => Arc::into_inner(bytes)?,
-        };
-        spare.clear();
-        Some(spare)
+    /// The buffer, when nobody else needs what is in it.
+    fn into_used(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Alone(bytes) => Some(bytes),
+            Self::Shared(bytes) => Arc::into_inner(bytes),
+        }
     }
 }
 
@@ -81,7 +76,7 @@ struct State {
     queued: usize,
     /// How many of them are devloop's own.
     own: usize,
-    spares: Vec<Vec<u8>>,
+    spares: Spares,
     /// For the index, before the next lines.
     labels: Vec<u8>,
     /// The writer sleeps until it is told of more.
@@ -91,7 +86,8 @@ struct State {
 }
 
 impl State {
-    /// Puts the lines behind the others, small ones into one piece with those before them; a buffer for the next ones.
+    /// Puts the lines behind the others, small ones into one piece with those before them; a buffer for the next ones,
+    /// perhaps with what was in it.
     fn add(&mut self, batch: Batch, own: usize) -> Option<Vec<u8>> {
         if let (Some(Chunk { batch: Batch::Alone(last), own: of_last }), Batch::Alone(bytes)) =
             (self.chunks.back_mut(), &batch)
@@ -99,10 +95,10 @@ impl State {
         {
             last.extend_from_slice(bytes);
             *of_last += own;
-            return batch.into_spare();
+            return batch.into_used();
         }
         self.chunks.push_back(Chunk { batch, own });
-        self.spares.pop()
+        self.spares.take()
     }
 }
 
@@ -141,13 +137,13 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts whole lines behind the others and gives an empty buffer back where there is one, or the lines themselves
-    /// when too much waits already. A broken file takes everything.
+    /// Puts whole lines behind the others and gives a buffer back that nobody needs where there is one, or the lines
+    /// themselves when too much waits already. A broken file takes everything.
     pub(super) fn push(&self, batch: Batch, whose: Whose) -> Result<Option<Vec<u8>>, Batch> {
         let mut state = self.lock();
         let length = batch.bytes().len();
         if state.broken || state.closed || length == 0 {
-            return Ok(batch.into_spare());
+            return Ok(batch.into_used());
         }
         let own = if whose == Whose::Own { length } else { 0 };
         let is_full = match whose {
@@ -216,7 +212,7 @@ impl Queue {
             }
             let step = if is_regular { length } else { STEP };
             let outcome = batch.bytes().chunks(step).try_for_each(|part| self.write_all(file, part));
-            let spare = batch.into_spare();
+            let used = batch.into_used();
             let mut state = self.lock();
             state.queued -= length;
             state.own -= own;
@@ -226,10 +222,10 @@ impl Queue {
                 state.queued -= dropped.iter().map(|chunk| chunk.batch.bytes().len()).sum::<usize>();
                 state.own = 0;
             }
-            if let Some(spare) = spare.filter(|spare| spare.capacity() <= SPARE_BYTES_MAX)
-                && state.spares.len() < SPARES_MAX
-            {
-                state.spares.push(spare);
+            if let Some(used) = used {
+                let now = Instant::now();
+                state.spares.keep(used, now);
+                state.spares.release(now);
             }
             let (is_empty, has_room) = (state.queued == 0, state.queued <= QUEUE_MAX / 2);
             if let Err(error) = outcome {
@@ -256,7 +252,14 @@ impl Queue {
                 return None;
             }
             state.asleep = true;
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match state.spares.release_at() {
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(at) => {
+                    let calm = at.saturating_duration_since(Instant::now());
+                    self.filled.wait_timeout(state, calm).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+            state.spares.release(Instant::now());
         }
     }
 
@@ -277,5 +280,31 @@ impl Queue {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inbox;
+    use super::*;
+
+    #[test]
+    fn buffers_that_a_flood_needed_are_let_go_when_it_is_over() {
+        let null = std::fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
+        let (inbox, _wake) = inbox::open().unwrap();
+        let queue = start(0, (null.into(), None), inbox).unwrap();
+        let mut kept_most = 0;
+        for _ in 0..50 {
+            assert!(queue.push(Batch::Alone(vec![b'x'; 300_000]), Whose::Child).is_ok());
+            assert!(queue.wait_until_written(Duration::from_secs(60)));
+            kept_most = kept_most.max(queue.lock().spares.bytes());
+        }
+        assert!(kept_most >= 300_000, "{kept_most}");
+        let began = Instant::now();
+        while queue.lock().spares.bytes() > 0 {
+            assert!(began.elapsed() < Duration::from_secs(60), "{} bytes", queue.lock().spares.bytes());
+            thread::sleep(Duration::from_millis(5));
+        }
+        queue.close();
     }
 }

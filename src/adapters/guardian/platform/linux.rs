@@ -1,5 +1,5 @@
 //! Linux: adoption of orphans, death with the parent, `/proc`, and a start that copies no memory.
-#![expect(unsafe_code, reason = "clone, signalfd, close_range, prctl before exec")]
+#![expect(unsafe_code, reason = "clone, signalfd, close_range, mallopt, prctl before exec")]
 
 use std::ffi::{CStr, c_int, c_void};
 use std::fs;
@@ -121,6 +121,21 @@ pub(in super::super) fn forget_code() {
         for (start, length) in stretches.found.iter().take(stretches.count) {
             libc::madvise(std::ptr::with_exposed_provenance_mut(*start), *length, libc::MADV_DONTNEED);
         }
+    }
+}
+
+/// Blocks of memory from this size on, in bytes, go back to the system as soon as they are freed: glibc's own beginning
+/// (`M_MMAP_THRESHOLD`, mallopt(3)).
+#[cfg(target_env = "gnu")]
+const LARGE: c_int = 128 * 1024;
+
+/// Has large blocks of memory given back when they are freed. By itself glibc learns from each that is freed to take the
+/// next ones from what it keeps, and what has lain between small ones once is never given back.
+pub(in super::super) fn return_large_memory() {
+    // SAFETY: `mallopt` takes integers and locks what it changes; a value that it does not like it ignores.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
     }
 }
 

@@ -51,6 +51,9 @@ pub(in super::super) fn close_from(first: u32) {
     }
 }
 
+/// Memory is kept as the system's own library likes it.
+pub(in super::super) fn return_large_memory() {}
+
 /// Code stays where it is.
 pub(in super::super) fn forget_code() {}
 
