@@ -249,6 +249,7 @@ impl Engine {
 
     /// Admits runs for the values that the file holds by now, and only then says so.
     fn accept_posts(&mut self) {
+        self.intake.answer_leaving(&mut self.turn);
         for mut accepted in self.intake.advance(&mut self.turn) {
             let (request, workflow) = (accepted.request, accepted.workflow.take());
             let (runs, mut reach) = self.reach();
@@ -373,6 +374,7 @@ impl Engine {
 
     fn end_if_over(&mut self) {
         if let Some(drain) = self.drain.as_ref().filter(|_| self.turn.session.is_over()) {
+            self.intake.answer_leaving(&mut self.turn);
             let ending = drain.ending(self.turn.now, &self.processes, &self.hooks);
             let is_lost = ending == Ending::AsAsked && !self.turn.session.is_whole_on_disk();
             let ending = if is_lost { Ending::Unsaved } else { ending };

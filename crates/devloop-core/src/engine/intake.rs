@@ -23,6 +23,8 @@ pub(crate) struct Intake {
     waiting: VecDeque<Waiting>,
     /// Events that a value was accepted for in this session.
     known: BTreeSet<EventName>,
+    /// Refused because the session ends, and not told yet: the file may hold their values until it has this version.
+    leaving: Vec<(RequestId, StateVersion)>,
 }
 
 /// A value that came.
@@ -130,20 +132,39 @@ impl Intake {
         self.refuse(turn, count, Verdict::NotSaved);
     }
 
-    /// The session ends: what waits is refused and undone.
+    /// The session ends: what waits is undone, and refused as soon as no file holds it, whoever kills devloop then.
     pub(crate) fn drain(&mut self, turn: &mut Turn) {
-        self.refuse(turn, self.waiting.len(), Verdict::ShuttingDown);
+        let refused = self.undo_first(turn, self.waiting.len());
+        let until = turn.session.version();
+        self.leaving = refused.into_iter().map(|post| (post.request, until)).collect();
+        self.answer_leaving(turn);
     }
 
-    /// Refuses the first values that wait, and undoes them from the last to the first.
-    fn refuse(&mut self, turn: &mut Turn, count: usize, verdict: Verdict) {
-        let refused: Vec<Waiting> = self.waiting.drain(..count).collect();
-        for post in refused.iter().rev() {
-            self.undo(turn, post);
+    /// Tells those whose values are in no file any more, or when nobody waits for the file any more.
+    pub(crate) fn answer_leaving(&mut self, turn: &mut Turn) {
+        let is_late = turn.session.is_over();
+        let leaving = std::mem::take(&mut self.leaving);
+        let (gone, left) = leaving.into_iter().partition(|(_, until)| is_late || turn.session.is_settled(*until));
+        self.leaving = left;
+        for (request, _) in gone {
+            answer(turn, request, Verdict::ShuttingDown);
         }
-        for post in refused {
+    }
+
+    /// Refuses the first values that wait.
+    fn refuse(&mut self, turn: &mut Turn, count: usize, verdict: Verdict) {
+        for post in self.undo_first(turn, count) {
             answer(turn, post.request, verdict);
         }
+    }
+
+    /// Takes the first values that wait back, from the last to the first.
+    fn undo_first(&mut self, turn: &mut Turn, count: usize) -> Vec<Waiting> {
+        let undone: Vec<Waiting> = self.waiting.drain(..count).collect();
+        for post in undone.iter().rev() {
+            self.undo(turn, post);
+        }
+        undone
     }
 
     /// Takes a value back where it still is: from the key itself, or from what a later post would go back to.

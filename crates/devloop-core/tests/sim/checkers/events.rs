@@ -28,6 +28,10 @@ pub(crate) struct Events {
     unseen: BTreeMap<(WorkflowName, StateKey), RequestId>,
     /// Accepted values whose workflow does not say any more what it sees: it must run.
     unheard: BTreeMap<WorkflowName, RequestId>,
+    /// What was refused because the session ends.
+    refused: Vec<(RequestId, StateKey, Value)>,
+    /// The last save failed, so that the file may be as it was for any length of time.
+    is_failing: bool,
 }
 
 struct Post {
@@ -51,11 +55,18 @@ impl Events {
             known: BTreeSet::new(),
             unseen: BTreeMap::new(),
             unheard: BTreeMap::new(),
+            refused: Vec::new(),
+            is_failing: false,
         }
     }
 
     pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
         self.posted(step);
+        match step.fact {
+            Fact::StateSaved(_) => self.is_failing = false,
+            Fact::StateSaveFailed { .. } => self.is_failing = true,
+            _ => {}
+        }
         for effect in step.effects {
             if let Effect::ApplyPlan(plan) = effect {
                 self.renew(plan);
@@ -67,6 +78,7 @@ impl Events {
                 self.answered(step, *request, *verdict, run.is_some())?;
             }
         }
+        self.nothing_refused_is_left(step)?;
         for effect in step.effects {
             match announced(effect) {
                 Some((workflow, Mark::Saw, text)) => self.saw(workflow, text),
@@ -80,6 +92,18 @@ impl Events {
             }
         }
         Ok(())
+    }
+
+    /// A session that is killed in the next instant leaves nothing of what it refused.
+    fn nothing_refused_is_left(&self, step: &Step<'_>) -> Result<(), String> {
+        let Some(file) = step.file.filter(|_| !self.is_failing) else { return Ok(()) };
+        let is_left = |(_, key, value): &&(RequestId, StateKey, Value)| {
+            file.get(key) == Some(value) && step.after.values.get(key) != Some(value)
+        };
+        match self.refused.iter().find(is_left) {
+            Some((request, key, value)) => Err(format!("{request} is refused, and the file holds {value} as {key}")),
+            None => Ok(()),
+        }
     }
 
     /// What waits to be seen by a workflow that is another by now, and silent, can only be seen to be run for.
@@ -132,6 +156,11 @@ impl Events {
         };
         if !is_true {
             return Err(format!("{request} posted {:?} to {} and is answered {verdict:?}", post.value, post.event));
+        }
+        if let (Some(plan), Verdict::ShuttingDown) = (&plan, verdict)
+            && post.is_change
+        {
+            self.refused.push((request, plan.state_key.clone(), Value::from(post.value.as_str())));
         }
         match plan {
             Some(plan) if verdict != Verdict::Accepted && post.is_change => {
