@@ -7,21 +7,52 @@
 use crate::env_vars;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How often is looked again for what was made while the others were killed.
 const ROUNDS_MAX: usize = 100;
 
+/// Room for an environment as they mostly are, in bytes.
+const ENVIRONMENT: usize = 64 * 1024;
+
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Kills what dead sessions of this state file have left of their process trees, and says how many processes that were.
-///
-/// Call it while the lock of the state file is held: then no session lives to which they could belong. Groups that the
-/// user contains as such have no mark, so what they leave lives on.
-pub fn sweep(state_file: &Path) -> usize {
+/// A sweep on a thread of its own, while a session is put together.
+pub struct Sweep(Option<JoinHandle<usize>>);
+
+impl Sweep {
+    /// Kills what dead sessions of this state file have left of their process trees.
+    ///
+    /// The lock of the state file must be held from before it until it has ended: then no session lives to which they
+    /// could belong. Groups that the user contains as such have no mark, so what they leave lives on.
+    pub fn begin(state_file: &Path) -> Self {
+        let state_file = state_file.to_owned();
+        let sweep = move || sweep(&state_file);
+        // Without a thread nothing is swept, and a session without threads does not begin either.
+        Self(std::thread::Builder::new().name("devloop-sweep".to_owned()).spawn(sweep).ok())
+    }
+
+    /// Waits for its end, and says how many processes were killed.
+    pub fn end(mut self) -> usize {
+        self.0.take().and_then(|sweep| sweep.join().ok()).unwrap_or(0)
+    }
+}
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        if let Some(sweep) = self.0.take() {
+            let _ = sweep.join();
+        }
+    }
+}
+
+fn sweep(state_file: &Path) -> usize {
     let marks = Marks::of(state_file);
     // Started below such a process, we and our guardian have its marks, and so have those who wait for us.
     if std::env::var_os(env_vars::LIFE).is_some()
@@ -103,7 +134,13 @@ impl Marks {
 
     /// Whether a living process has the marks. One that belongs to somebody else, or is a zombie, shows none (proc(5)).
     fn are_on(&self, pid: i32) -> bool {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        // Its size is not known before: with room for the most, it takes one call to read it and one to see its end.
+        let mut environment = Vec::with_capacity(ENVIRONMENT);
+        let read = File::open(format!("/proc/{pid}/environ"))
+            .and_then(|file| file.take(u64::MAX).read_to_end(&mut environment));
+        if read.is_err() {
+            return false;
+        }
         let variables = || environment.split(|byte| *byte == 0);
         variables().any(|variable| variable == self.state)
             && variables().any(|variable| variable.starts_with(&self.life))

@@ -13,10 +13,10 @@ use crate::adapters::http::Listeners;
 use crate::adapters::interrupts::Interrupts;
 use crate::adapters::keyboard;
 use crate::adapters::launch::Launcher;
-use crate::adapters::leftovers;
+use crate::adapters::leftovers::Sweep;
 use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions, Stamp};
 use crate::adapters::plan_file::ReadPlan;
-use crate::adapters::session_file::{SessionFile, StateFolder};
+use crate::adapters::session_file::{SessionFile, StateError, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
 use crate::adapters::status_file::{self, Session};
 use crate::adapters::watcher::OwnFiles;
@@ -40,7 +40,7 @@ use devloop_core::plan::words::Words;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -83,10 +83,9 @@ async fn session(
 ) -> Result<(), Failure> {
     let interrupts = Interrupts::install(guardian::is_ignored)
         .map_err(|error| Failure::cannot_begin(format!("signals cannot be heard: {error}")))?;
-    let folder = StateFolder::open(&plan.state_file);
+    let opened = open_state(&plan.state_file);
     let mut log = session_log::create(&plan.state_file);
-    let opened = folder.and_then(|folder| folder.load().map(|values| (folder, values)));
-    let opened = match opened {
+    let (folder, values, sweep) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             let failure = Failure::CannotBegin { why: error.with_causes(), hint: error.hint() };
@@ -115,12 +114,7 @@ async fn session(
         has_keys: keyboard::is_there(),
     });
     watched_paths::tell(&plan, None, &reporter);
-    let swept = leftovers::sweep(&plan.state_file);
-    if swept > 0 {
-        let told =
-            format!("killed what an earlier session had left behind: {}", human::count(swept, "process", "processes"));
-        reporter.line("engine", Level::Warn, &told);
-    }
+    tell_swept(sweep.end(), &reporter);
     let listeners = match Listeners::bind(&plan, secrets) {
         Ok(listeners) => listeners,
         Err(error) => {
@@ -142,11 +136,26 @@ async fn session(
     let config =
         (checked.absolute.clone(), SavedConfig::new(checked, Arc::clone(&plan), Arc::clone(&reporter), asked.only));
     let parts = (launcher.clone(), listeners, shown);
-    let ending = live((&plan, config), &reporter, parts, opened, interrupts).await;
+    let ending = live((&plan, config), &reporter, parts, (folder, values), interrupts).await;
     if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
         reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
     }
     finish(&reporter, end, ending)
+}
+
+/// The state and its lock, and the sweep of what earlier sessions have left, which ends before the lock does.
+fn open_state(state_file: &Path) -> Result<(StateFolder, Values, Sweep), StateError> {
+    let folder = StateFolder::open(state_file)?;
+    let sweep = Sweep::begin(state_file);
+    let values = folder.load()?;
+    Ok((folder, values, sweep))
+}
+
+fn tell_swept(count: usize, reporter: &Reporter) {
+    if count > 0 {
+        let swept = human::count(count, "process", "processes");
+        reporter.line("engine", Level::Warn, &format!("killed what an earlier session had left behind: {swept}"));
+    }
 }
 
 /// The session itself.
