@@ -46,7 +46,7 @@ def start(tool, quick):
             return [{"missed": True}]
         at = sorted(child.at for child in children)
         sample = {"first_ms": ms(at[0] - stage.began), "tenth_ms": ms(at[-1] - stage.began), "missed": False}
-        time.sleep(0.25)
+        time.sleep(1)  # who ends a session has mostly looked at it
         wait = gone_at([stage.process.pid, *(child.pid for child in children)], 8)
         began = now()
         os.kill(stage.process.pid, 2)
@@ -88,7 +88,9 @@ def idle(tools, quick):
         time.sleep(1 if quick else 30)
         for stage, (cpu, switches, _) in zip(stages, before):
             cpu_after, switches_after, memory = rest_sample(stage)
-            samples[stage.tool.name] = [{"cpu_ms": cpu_after - cpu, "switches": switches_after - switches, "rss_mb": memory,
+            # A process that has ended meanwhile takes its counts with it.
+            used, woken = max(0, cpu_after - cpu), max(0, switches_after - switches)
+            samples[stage.tool.name] = [{"cpu_ms": used, "switches": woken, "rss_mb": memory,
                                          "missed": stage.process.poll() is not None}]
     return samples
 

@@ -72,7 +72,7 @@ class Results:
     def ratio(self, metric, tool, figure):
         """How many times worse than the floor."""
         floor, own = self.median(metric, "floor", figure), self.median(metric, tool, figure)
-        if not floor or not own:
+        if not floor or not own or min(floor, own) < 0:
             return None
         return floor / own if figure.more_is_better else own / floor
 

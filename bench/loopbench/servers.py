@@ -53,6 +53,9 @@ def restart(tool, quick):
                 samples.append({"missed": True})
                 break
             pid = found[1]
+            if found[0] < began:  # a second start for the save before
+                samples.append({"missed": False, "double": True})
+                continue
             records = stage.pipe.until_quiet(0.35, 2)
             ready = [r.at for r in records if r.what == "began" and r.words[0] == "ready"]
             starts = sum(r.what == "began" and r.words[0] == "server" for r in records)
