@@ -337,6 +337,7 @@ fn st5_the_last_save_survives_a_loss_of_power_and_the_others_are_not_slowed_by_i
     command.args(["-f", "-y", "-e", "trace=rename,renameat,renameat2,fsync,fdatasync", "-o"]).arg(&trace);
     command.arg("sh").args(["-c", "echo $$ >devloop.pid; exec \"$0\" run"]).arg(devloop.get_program());
     command.current_dir(project.root()).stdin(Stdio::null());
+    let began = Instant::now();
     let mut posting = posting(project, command);
     for number in 0..20 {
         assert_eq!(posting.post("slug", &format!("post/{number}")).status, 204);
@@ -347,9 +348,10 @@ fn st5_the_last_save_survives_a_loss_of_power_and_the_others_are_not_slowed_by_i
     let durable: Vec<&[String]> = calls.windows(3).filter(|calls| calls[0] == "fsync").collect();
     let is_in_order = |calls: &[String]| calls[1].starts_with("rename") && calls[2] == "fsync of the folder";
     assert!(durable.iter().all(|calls| is_in_order(calls)), "{calls:?}");
-    // Besides the last one those that came while nothing happened, which a busy machine may have in the midst of it.
+    // Besides the last one those before which nothing happened for 0.7 s, which a busy machine may have in the midst of it.
+    let calm = usize::try_from(began.elapsed().as_millis() / 700).unwrap();
     let saves = calls.iter().filter(|call| call.starts_with("rename")).count();
-    assert!(saves >= 20 && durable.len() < saves, "{calls:?}");
+    assert!(saves >= 20 && durable.len() <= 1 + calm && durable.len() < saves, "{calls:?}");
     assert!(calls.len() >= 3 && is_in_order(&calls[calls.len() - 3..]), "{calls:?}");
 }
 

@@ -129,7 +129,7 @@ fn rejected(rejection: &PlanRejection) -> String {
         PlanRejection::Broken { errors } => {
             format!("the saved config has {errors} errors, which are shown above; {goes_on}")
         }
-        PlanRejection::Unreadable { error } => format!("cannot read the config {error}; {goes_on}"),
+        PlanRejection::Unreadable { error } => format!("cannot read the config: {error}; {goes_on}"),
     }
 }
 

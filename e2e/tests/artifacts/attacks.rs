@@ -43,6 +43,11 @@ steps = [{ action = "run_hook", hook = "later" }, { action = "log", message = "a
     (session, told)
 }
 
+/// What a page has room for of a claim.
+fn shown(claim: &str) -> String {
+    if claim.len() <= 60 { claim.to_owned() } else { format!("{}…", &claim[..59]) }
+}
+
 fn is_untouched(victim: &tempfile::TempDir) {
     assert_eq!(std::fs::read_to_string(victim.path().join("precious")).unwrap(), "kept");
     assert_eq!(std::fs::read_dir(victim.path()).unwrap().count(), 2);
@@ -58,7 +63,7 @@ fn a_generation_that_is_none_is_not_served_and_removes_nothing() {
         edit(&site, &[("generation", json!(claim)), ("path", json!(victim.path()))]);
         let (mut session, told) = asked(&site);
         assert_eq!(told, "(unset)", "{claim}");
-        session.wait_for("that the state file names");
+        session.wait_for(&format!("that the state file names ('{}') is not there", shown(claim)));
         assert_eq!((site.key("generation"), site.key("path")), (None, None), "{claim}");
         assert!(session.stop().success(), "{}", session.told());
         assert_eq!(site.entries(), [served], "{claim}");
@@ -95,7 +100,7 @@ fn a_rollback_that_is_none_is_not_served_and_removes_nothing() {
     );
     let (mut session, told) = asked(&site);
     assert_eq!(told, "(unset)");
-    session.wait_for("that the state file names");
+    session.wait_for("') is not there: none is served until it is published");
     // What it is switched to is not verified, says the state.
     wait::until("it is gone", || site.entries().is_empty().then_some(()));
     assert!(!site.own().join(&served).exists());

@@ -39,7 +39,7 @@ fn a_config_that_is_deleted_is_told_and_the_next_good_save_applies() {
     let server = wait::pid(&project.path("server"));
     let text = more(&project, &project.root());
     fs::remove_file(project.path("devloop.toml")).unwrap();
-    session.wait_for("cannot read the config 'devloop.toml': No such file or directory");
+    session.wait_for("cannot read the config: 'devloop.toml': No such file or directory");
     assert!(wait::is_alive(server));
     project.file("devloop.toml", &text);
     starts_more(&session, &project);
