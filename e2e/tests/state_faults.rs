@@ -141,16 +141,19 @@ fn st3_a_disk_that_is_full_keeps_the_file_refuses_the_post_and_a_retry_runs_the_
     let path = posting.project.state_file();
     let path = disk.as_ref().map_or_else(|| path.clone(), |disk| disk.seen(&path));
     let state = || fs::read_to_string(&path).unwrap();
-    // Whole, and with the last value that was taken; what the workflow of that one writes may come later.
-    let slug = || serde_json::from_str::<Value>(&state()).unwrap()["slug"].clone();
     assert_eq!(posting.post("slug", "before").status, 204);
+    // What the workflow of that one writes comes a little later.
+    posting.session.wait_for("slug is before");
+    let written = || serde_json::from_str::<Value>(&state()).unwrap().get("last_changed_files").is_some();
+    wait::until("the run has written what it writes", || written().then_some(()));
+    let before = state();
     if let Some(disk) = &mut disk {
         disk.fill();
     }
     let large = "large/".repeat(1360);
     for _ in 0..3 {
         assert_eq!(posting.post("slug", &large).status, 500);
-        assert_eq!(slug(), "before");
+        assert_eq!(state(), before);
     }
     if let Some(disk) = &mut disk {
         disk.free();

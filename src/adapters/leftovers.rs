@@ -24,7 +24,11 @@ const ENVIRONMENT: usize = 64 * 1024;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A sweep on a thread of its own, while a session is put together.
-pub struct Sweep(Option<JoinHandle<usize>>);
+pub struct Sweep {
+    thread: Option<JoinHandle<usize>>,
+    /// How many were killed without a thread.
+    killed: usize,
+}
 
 impl Sweep {
     /// Kills what dead sessions of this state file have left of their process trees.
@@ -32,22 +36,23 @@ impl Sweep {
     /// The lock of the state file must be held from before it until it has ended: then no session lives to which they
     /// could belong. Groups that the user contains as such have no mark, so what they leave lives on.
     pub fn begin(state_file: &Path) -> Self {
-        let state_file = state_file.to_owned();
-        let sweep = move || sweep(&state_file);
-        // Without a thread nothing is swept, and a session without threads does not begin either.
-        Self(std::thread::Builder::new().name("devloop-sweep".to_owned()).spawn(sweep).ok())
+        let own = state_file.to_owned();
+        let thread = std::thread::Builder::new().name("devloop-sweep".to_owned()).spawn(move || sweep(&own)).ok();
+        // Without a thread it is done at once.
+        let killed = if thread.is_none() { sweep(state_file) } else { 0 };
+        Self { thread, killed }
     }
 
     /// Waits for its end, and says how many processes were killed.
     pub fn end(mut self) -> usize {
-        self.0.take().and_then(|sweep| sweep.join().ok()).unwrap_or(0)
+        self.killed + self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or(0)
     }
 }
 
 impl Drop for Sweep {
     fn drop(&mut self) {
-        if let Some(sweep) = self.0.take() {
-            let _ = sweep.join();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
     }
 }

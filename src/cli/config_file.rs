@@ -28,12 +28,17 @@ pub(super) struct Checked {
     pub(super) warnings: String,
 }
 
+/// The folder in which the command was called.
+pub(super) fn working_folder() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| {
+        Failure::cannot_begin_but(format!("the working folder cannot be read: {error}"), "change into one that exists")
+    })
+}
+
 /// Reads and checks the config: `--config PATH`, else `devloop.toml` here or in the nearest folder above.
 /// Errors are shown on stderr.
 pub(super) fn check(named: Option<&PathBuf>) -> Result<Checked, Failure> {
-    let here = std::env::current_dir().map_err(|error| {
-        Failure::cannot_begin_but(format!("the working folder cannot be read: {error}"), "change into one that exists")
-    })?;
+    let here = working_folder()?;
     let path = match named {
         Some(path) => path.clone(),
         None => find(&here).ok_or(Failure::NoConfig { folder: here.clone() })?,
@@ -78,9 +83,7 @@ pub(super) fn place_of(absolute: &Path) -> Place {
 /// The state file of the config that is named or found, and what the config says. A config that is broken at the moment, as while it is edited
 /// beside a running session, counts as one that does not name any.
 pub(super) fn state_file(named: Option<&PathBuf>) -> Result<(PathBuf, Option<Plan>), Failure> {
-    let here = std::env::current_dir().map_err(|error| {
-        Failure::cannot_begin_but(format!("the working folder cannot be read: {error}"), "change into one that exists")
-    })?;
+    let here = working_folder()?;
     let path = match named {
         Some(path) => path.clone(),
         None => find(&here).ok_or(Failure::NoConfig { folder: here.clone() })?,

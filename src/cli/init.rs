@@ -9,7 +9,7 @@ mod project;
 #[cfg(test)]
 mod tests;
 
-use super::config_file::FILE_NAME;
+use super::config_file::{self, FILE_NAME};
 use super::{complain, print, schema};
 use crate::failure::Failure;
 use crate::report::escape::one_line;
@@ -23,9 +23,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 pub(super) fn main(only_print: bool) -> Result<(), Failure> {
-    let here = std::env::current_dir().map_err(|error| {
-        Failure::cannot_begin_but(format!("the working folder cannot be read: {error}"), "change into one that exists")
-    })?;
+    let here = config_file::working_folder()?;
     let (draft, text) = look(&here);
     let loaded = devloop_config::load(&text, &Place { folder: here.clone() });
     if loaded.plan.is_none() {

@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) fn main(config: Option<&PathBuf>, paths: &[PathBuf]) -> Result<(), Failure> {
     let Checked { plan, .. } = config_file::check(config)?;
-    let here = std::env::current_dir().map_err(|error| {
-        Failure::cannot_begin_but(format!("the working folder cannot be read: {error}"), "change into one that exists")
-    })?;
+    let here = config_file::working_folder()?;
     let asked: Vec<Asked> = paths.iter().map(|path| ask(&plan, &here, path)).collect();
     print(&forecast::page(&plan, &asked, page_width(), stdout_colors()))
 }

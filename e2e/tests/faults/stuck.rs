@@ -1,5 +1,6 @@
-//! Children that are stopped when they are to end, and one that survives SIGKILL. One in an uninterruptible sleep needs a broken disk; one whose tracer does not reap it
-//! (ptrace(2), "Death under ptrace") is as immortal for its parent, and any user can make it.
+//! Children that are stopped when they are to end, and one that survives SIGKILL. One in an uninterruptible sleep needs a
+//! broken disk; one whose tracer does not reap it (ptrace(2), "Death under ptrace") is as immortal for its parent, and
+//! any user can make it.
 #![expect(unsafe_code, reason = "ptrace is a plain system call")]
 
 use crate::{Chance, gone_after, is_stopped, project, trees};

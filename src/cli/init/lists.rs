@@ -38,7 +38,7 @@ pub(super) fn procfile(project: &Project, draft: &mut Draft) {
         let words = argv(command);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         if name == RELEASE {
-            release = Some(draft.hook(name, &words));
+            release = Some(words.into_iter().map(str::to_owned).collect::<Vec<_>>());
             continue;
         }
         let mut process = Process::new(name, &words, &format!("From {file}."));
@@ -49,9 +49,9 @@ pub(super) fn procfile(project: &Project, draft: &mut Draft) {
         names.push(draft.process(process));
     }
     if names.is_empty() {
-        draft.hooks.clear();
         return;
     }
+    let release = release.map(|words| draft.hook(RELEASE, &words.iter().map(String::as_str).collect::<Vec<_>>()));
     draft.found.push(format!("{file}: {}", names.iter().chain(&release).cloned().collect::<Vec<_>>().join(", ")));
     restart_all(draft, file, &names);
     if let (Some(release), Some(watch)) = (release, draft.watches.last_mut()) {

@@ -201,9 +201,7 @@ impl Processes {
 
     /// Whether a start that was wanted has come to its end.
     pub(crate) fn look_started(&self, name: &ProcessName, falls: u64) -> Look {
-        let Some(process) = self.all.get(name) else {
-            return Look::Failed(StepFailure::ProcessRemoved { process: name.clone() });
-        };
+        let Some(process) = self.all.get(name) else { return removed(name) };
         if process.falls() != falls {
             return process.last_fall().cloned().map_or_else(|| not_running(name), Look::Failed);
         }
@@ -229,9 +227,7 @@ impl Processes {
 
     /// Whether a process is ready for whoever has waited since `begun`.
     pub(crate) fn look_ready(&self, name: &ProcessName, falls: u64, begun: Moment, now: Moment) -> Look {
-        let Some(process) = self.all.get(name) else {
-            return Look::Failed(StepFailure::ProcessRemoved { process: name.clone() });
-        };
+        let Some(process) = self.all.get(name) else { return removed(name) };
         if process.falls() != falls {
             return process.last_fall().cloned().map_or_else(|| not_running(name), Look::Failed);
         }
@@ -476,6 +472,10 @@ impl Processes {
         let shown = self.all.iter().filter(|(_, process)| is_shown(process));
         shown.map(|(name, process)| (name.clone(), view(process))).collect()
     }
+}
+
+fn removed(name: &ProcessName) -> Look {
+    Look::Failed(StepFailure::ProcessRemoved { process: name.clone() })
 }
 
 fn not_running(name: &ProcessName) -> Look {

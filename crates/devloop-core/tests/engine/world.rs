@@ -6,7 +6,7 @@ use devloop_core::fact::{
     Captured, ExitStatus, Fact, HookOutcome, ProbeAnswer, ProcessFact, StartFailure, Touch, TouchKind,
 };
 use devloop_core::moment::Moment;
-use devloop_core::names::{Incarnation, TaskId, WorkflowName};
+use devloop_core::names::{Incarnation, StateVersion, TaskId, WorkflowName};
 use devloop_core::notice::Notice;
 use devloop_core::plan::Plan;
 use devloop_core::plan::command::CommandPlan;
@@ -28,12 +28,19 @@ pub(crate) struct Bench {
     pub(crate) engine: Engine,
     pub(crate) now: Moment,
     pub(crate) answers_saves: bool,
+    /// The version of the last save that was asked for.
+    saved: StateVersion,
 }
 
 impl Bench {
     /// Before the first fact.
     pub(crate) fn new(plan: Plan) -> Self {
-        Self { engine: Engine::new(Arc::new(plan), Values::new(), 7), now: Moment::ZERO, answers_saves: true }
+        Self {
+            engine: Engine::new(Arc::new(plan), Values::new(), 7),
+            now: Moment::ZERO,
+            answers_saves: true,
+            saved: StateVersion::default(),
+        }
     }
 
     /// A session whose watches are live; what began it is forgotten.
@@ -53,9 +60,12 @@ impl Bench {
                 if let (Effect::SaveState { version, .. }, true) = (&effect, self.answers_saves) {
                     facts.push(Fact::StateSaved(*version));
                 }
-                // Durable saves in the midst of a session are a story of their own.
-                let is_settling = matches!(effect, Effect::SaveState { durable: true, .. }) && !self.is_ending();
-                lines.extend(line(&effect).filter(|_| !is_settling));
+                // That what is saved already is made durable in the midst of a session is a story of its own.
+                let is_again = matches!(effect, Effect::SaveState { version, .. } if version == self.saved);
+                if let Effect::SaveState { version, .. } = &effect {
+                    self.saved = *version;
+                }
+                lines.extend(line(&effect).filter(|_| !is_again || self.is_ending()));
             }
             assert!(self.engine.next_deadline().is_none_or(|at| at > self.now), "a deadline in the past");
         }
