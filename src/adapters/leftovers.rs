@@ -25,9 +25,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// A sweep on a thread of its own, while a session is put together.
 pub struct Sweep {
-    thread: Option<JoinHandle<usize>>,
-    /// How many were killed without a thread.
-    killed: usize,
+    thread: Option<JoinHandle<BTreeSet<i32>>>,
+    /// Who was killed without a thread.
+    killed: BTreeSet<i32>,
 }
 
 impl Sweep {
@@ -39,13 +39,13 @@ impl Sweep {
         let own = state_file.to_owned();
         let thread = std::thread::Builder::new().name("devloop-sweep".to_owned()).spawn(move || sweep(&own)).ok();
         // Without a thread it is done at once.
-        let killed = if thread.is_none() { sweep(state_file) } else { 0 };
+        let killed = if thread.is_none() { sweep(state_file) } else { BTreeSet::new() };
         Self { thread, killed }
     }
 
     /// Waits for its end, and says how many processes were killed.
     pub fn end(mut self) -> usize {
-        self.killed + self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or(0)
+        self.killed.len() + self.thread.take().and_then(|thread| thread.join().ok()).map_or(0, |killed| killed.len())
     }
 }
 
@@ -57,13 +57,14 @@ impl Drop for Sweep {
     }
 }
 
-fn sweep(state_file: &Path) -> usize {
+/// Kills them, and says whom.
+fn sweep(state_file: &Path) -> BTreeSet<i32> {
     let marks = Marks::of(state_file);
     // Started below such a process, we and our guardian have its marks, and so have those who wait for us.
     if std::env::var_os(env_vars::LIFE).is_some()
         && std::env::var_os(env_vars::STATE).as_deref() == Some(state_file.as_os_str())
     {
-        return 0;
+        return BTreeSet::new();
     }
     let (mut killed, mut sessions) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..ROUNDS_MAX {
@@ -83,7 +84,7 @@ fn sweep(state_file: &Path) -> usize {
         }
         std::thread::sleep(PAUSE);
     }
-    killed.len()
+    killed
 }
 
 /// The session of a living process (`stat` in proc(5)); none of a zombie.
@@ -96,10 +97,11 @@ fn living_in(pid: i32) -> Option<i32> {
 
 /// The session of a process, if nobody leads it any more: as long as the keeper that made it lives, it clears up itself,
 /// and a session that somebody else leads is not ours because of one process in it. Its number means no other session as
-/// long as a process is in it (setsid(2)).
+/// long as a process is in it (setsid(2)). 0 is a session that is led from outside of our pid namespace
+/// (pid_namespaces(7)).
 fn orphaned_session(pid: i32) -> Option<i32> {
-    let own = rustix::process::getsid(None).ok()?;
-    living_in(pid).filter(|session| *session != own.as_raw_nonzero().get() && living_in(*session).is_none())
+    let own = living_in(std::process::id().cast_signed())?;
+    living_in(pid).filter(|session| ![own, 0].contains(session) && living_in(*session).is_none())
 }
 
 /// Kills a process that is still ours. The descriptor holds the process, so its number cannot come to mean another.
@@ -177,14 +179,14 @@ mod tests {
         while !Marks::of(&ours).are_on(left.id().cast_signed()) {
             std::thread::yield_now();
         }
-        assert_eq!(sweep(&ours), 1);
+        assert_eq!(sweep(&ours), BTreeSet::from([left.id().cast_signed()]));
         assert!(!left.wait().unwrap().success());
         for child in [&mut hook, &mut strange] {
-            assert!(child.try_wait().unwrap().is_none());
+            assert_eq!(child.try_wait().unwrap(), None);
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        assert_eq!(sweep(&ours), 0);
+        assert_eq!(sweep(&ours), BTreeSet::new());
     }
 
     /// Runs a script in a session of its own, and answers with the pids that it prints.
@@ -209,7 +211,7 @@ mod tests {
         while [of_led[0], of_gone[0]].iter().any(|pid| !Marks::of(&ours).are_on(*pid)) {
             std::thread::yield_now();
         }
-        assert_eq!(sweep(&ours), 3);
+        assert_eq!(sweep(&ours), BTreeSet::from([of_led[0], of_gone[0], of_gone[1]]));
         let live = |pids: &[i32]| pids.iter().filter(|pid| living_in(**pid).is_some()).count();
         assert_eq!((live(&of_gone), live(&of_led)), (0, 1));
         assert!(kill(of_led[1], |_| true));

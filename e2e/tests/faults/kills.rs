@@ -5,6 +5,7 @@ use e2e::faults::{figures, rounds};
 use e2e::{Session, stray, wait};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::Duration;
 
 /// A tree that a round draws, one that falls and is started again, a hook, an event server.
@@ -218,4 +219,38 @@ fn p4_a_signal_in_the_first_milliseconds_ends_the_program_and_leaves_nothing() {
         assert!(status.success() || is_interrupted, "{status}\n{}", session.told());
         gone_after(&project.root(), &token);
     }
+}
+
+/// Within a pid namespace of its own (pid_namespaces(7)): a bystander and what an earlier session left, both in a session
+/// that is led from outside, which is number 0 for all of them; then a session of devloop until it watches.
+const LED_FROM_OUTSIDE: &str = r#"
+sleep 100 & bystander=$!
+env DEVLOOP_STATE="$1" DEVLOOP_LIFE=1.web.1 sleep 20 & left=$!
+until grep -q DEVLOOP_LIFE "/proc/$left/environ"; do :; done
+shift
+"$@" >said 2>&1 & session=$!
+until grep -q 'watching ' said; do ! grep -q '^State:.*Z' "/proc/$session/status" || exit 1; done
+wait "$left" || echo "left behind: $?"
+kill -TERM "$session"
+wait "$session" && echo 'ended well'
+kill -0 "$bystander" && echo 'the bystander lives'
+"#;
+
+#[test]
+fn what_is_left_behind_is_killed_alone_where_the_session_is_led_from_outside_the_pid_namespace() {
+    let allows = Command::new("unshare").args(["-Urpf", "--kill-child", "--mount-proc", "true"]).status();
+    let allows = allows.is_ok_and(|status| status.success());
+    assert!(allows || std::env::var_os("CI").is_none(), "the continuous run has user namespaces");
+    if !allows {
+        return;
+    }
+    let project = project("[process.web]\ncommand = [\"PUPPET\", \"hang\"]\n");
+    let inner = project.command(&["run"]);
+    let mut outer = Command::new("unshare");
+    outer.args(["-Urpf", "--kill-child", "--mount-proc", "sh", "-c", LED_FROM_OUTSIDE, "sh"]).arg(project.state_file());
+    outer.arg(inner.get_program()).args(inner.get_args()).current_dir(project.root()).env_remove("RUST_LOG");
+    let output = outer.output().unwrap();
+    let said = std::fs::read_to_string(project.path("said")).unwrap();
+    let seen = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(seen, "left behind: 137\nended well\nthe bystander lives\n", "{said}");
 }
