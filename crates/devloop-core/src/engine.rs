@@ -142,6 +142,7 @@ impl Engine {
             }
             Fact::PathsTouched(touches) => {
                 if !self.is_draining() {
+                    self.turn.session.files_changed(self.turn.now);
                     let workflows = self.changes.touched(self.turn.now, &self.plan, touches);
                     self.runs.files_changed(self.turn.now, &workflows);
                 }

@@ -19,6 +19,10 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// finds nothing to do, and it is the end that somebody waits for.
 const SETTLE_AFTER: Duration = Duration::from_millis(700);
 
+/// How long files that go on changing can put that off: to sync one file, a file system may write all that changed in it,
+/// and who is changing thousands of files would wait for that.
+const SETTLE_MAX: Duration = Duration::from_secs(10);
+
 /// How long the end of the session waits for the file.
 const LAST_SAVE_MAX: Duration = Duration::from_secs(10);
 
@@ -45,10 +49,22 @@ pub(crate) struct Session {
     durable: StateVersion,
     retry_at: Option<Moment>,
     /// When what is on disk is made to survive a loss of power, unless something changes until then.
-    settle_at: Option<Moment>,
+    settling: Option<Settling>,
     /// The error that the user was told of last, until a save works again.
     told: Option<String>,
     last: LastSave,
+}
+
+/// What is on disk does not survive a loss of power yet.
+struct Settling {
+    at: Moment,
+    latest: Moment,
+}
+
+impl Settling {
+    fn since(now: Moment) -> Self {
+        Self { at: now + SETTLE_AFTER, latest: now + SETTLE_MAX }
+    }
 }
 
 /// A save that is not answered.
@@ -92,7 +108,7 @@ impl Session {
             durable_wanted: StateVersion::default(),
             durable: StateVersion::default(),
             retry_at: None,
-            settle_at: None,
+            settling: None,
             told: None,
             last: LastSave::NotYet,
         }
@@ -100,7 +116,14 @@ impl Session {
 
     /// The session begins; whether what an earlier one left survives a loss of power is not known.
     pub(crate) fn begin(&mut self, now: Moment) {
-        self.settle_at = Some(now + SETTLE_AFTER);
+        self.settling = Some(Settling::since(now));
+    }
+
+    /// Watched files changed.
+    pub(crate) fn files_changed(&mut self, now: Moment) {
+        if let Some(settling) = &mut self.settling {
+            settling.at = (now + SETTLE_AFTER).min(settling.latest);
+        }
     }
 
     /// All values.
@@ -200,7 +223,7 @@ impl Session {
         if flight.is_durable {
             self.durable = version;
         } else {
-            self.settle_at = Some(now + SETTLE_AFTER);
+            self.settling = Some(Settling::since(now));
         }
         self.retry_at = None;
         self.told.take().map(|_| Notice::StateSaveRecovered)
@@ -297,7 +320,7 @@ impl Session {
                 if self.is_save_due(now) {
                     return Some(self.save(self.durable_wanted > self.durable));
                 }
-                self.settle_at.take_if(|at| *at <= now)?;
+                self.settling.take_if(|settling| settling.at <= now)?;
                 (!self.lasts()).then(|| self.save(true))
             }
         }
@@ -331,7 +354,8 @@ impl Session {
 
     fn save(&mut self, durable: bool) -> Effect {
         self.tried = self.version;
-        (self.retry_at, self.settle_at) = (None, None);
+        self.retry_at = None;
+        self.settling = None;
         let (version, values) = (self.version, Arc::clone(&self.values));
         self.in_flight = Some(Flight { version, values: Arc::clone(&values), is_durable: durable });
         Effect::SaveState { version, values, durable }
@@ -340,7 +364,10 @@ impl Session {
     /// When a save is tried again, or given up.
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         match self.last {
-            LastSave::NotYet if self.in_flight.is_none() => self.retry_at.into_iter().chain(self.settle_at).min(),
+            LastSave::NotYet if self.in_flight.is_none() => {
+                let settle_at = self.settling.as_ref().map(|settling| settling.at);
+                self.retry_at.into_iter().chain(settle_at).min()
+            }
             LastSave::Early { .. } if self.in_flight.is_none() => self.retry_at,
             LastSave::Wanted { give_up_at } | LastSave::Asked { give_up_at } => Some(give_up_at),
             LastSave::NotYet | LastSave::Early { .. } | LastSave::Over => None,

@@ -60,6 +60,25 @@ fn what_did_not_change_for_a_while_survives_a_loss_of_power_and_the_end_has_noth
 }
 
 #[test]
+fn the_disk_is_left_alone_while_files_change_but_not_for_ever() {
+    let calm_after = |saves: u64| {
+        let mut bench = Bench::begun(build());
+        let begin = bench.now;
+        for number in 0.. {
+            let Some(at) = bench.engine.next_deadline() else { break };
+            if number < saves {
+                bench.saves(&["elsewhere/a"]);
+                bench.wait_ms(500);
+            } else {
+                bench.wait(at.since(bench.now));
+            }
+        }
+        bench.now.since(begin).as_millis()
+    };
+    assert_eq!([0, 1, 10, 50].map(calm_after), [700, 700, 5200, 10_000]);
+}
+
+#[test]
 fn a_session_whose_last_values_are_not_in_the_file_ends_unsaved() {
     let mut bench = by_hand();
     bench.saves_and_waits(&["src/a"]);
