@@ -30,7 +30,7 @@ pub mod status_file;
 pub mod watcher;
 
 use crate::hands::{ChangeSender, FactSender, Hands};
-use crate::report::Reporter;
+use crate::report::{Reporter, human};
 use artifact_store::ArtifactStore;
 use devloop_core::effect::{Effect, Ending};
 use devloop_core::fact::{Fact, TouchKind};
@@ -43,6 +43,7 @@ use http::{Listeners, Servers};
 use interrupts::Interrupts;
 use keyboard::{Desk, Keyboard};
 use launch::Launcher;
+use leftovers::Sweep;
 use plan_file::{PlanFile, ReadPlan};
 use prober::{Asked, Prober};
 use process::Processes;
@@ -75,6 +76,8 @@ pub struct Adapters {
     launcher: Launcher,
     servers: Servers,
     own_files: OwnFiles,
+    /// Until the first watches are armed.
+    sweep: Option<Sweep>,
     watcher: Option<Watcher>,
     /// The lines that told what it watches.
     watched: Arc<Mutex<BTreeSet<String>>>,
@@ -104,6 +107,9 @@ pub struct Parts {
     pub config: (PathBuf, Arc<dyn ReadPlan>),
     /// What `devloop status` says of the session itself.
     pub session: status_file::Session,
+    /// What earlier sessions left is being killed. It ends before the watches are told to be live, and so before the first
+    /// child: it could not tell that one from those of the dead.
+    pub sweep: Sweep,
 }
 
 /// What is shown of the session to other processes.
@@ -118,8 +124,15 @@ struct Status {
 impl Adapters {
     /// The rooms of one session. `tasks` are ended with it.
     pub fn new(parts: Parts, facts: FactSender, changes: ChangeSender, mut tasks: JoinSet<()>) -> Self {
-        let Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session } = parts;
+        let Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session, sweep } = parts;
         let (config, read_plan) = config;
+        // What a session undoes of artifacts at its begin must not be in the hands of a hook that should be dead.
+        let sweep = if plan.artifacts.is_empty() {
+            Some(sweep)
+        } else {
+            tell_swept(&reporter, sweep.end());
+            None
+        };
         let file = StatusFile::start(&plan.state_file)
             .inspect_err(|error| {
                 reporter.line(
@@ -151,6 +164,7 @@ impl Adapters {
             changes,
             session_file,
             own_files,
+            sweep,
             watcher: None,
             watched: Arc::default(),
             plan_file: PlanFile::new(config, read_plan, facts.clone()),
@@ -188,12 +202,21 @@ impl Adapters {
 
     /// Arms the watches; a system that gives none is told, and the session goes on without changes.
     fn watch(&mut self) {
+        let (sweep, reporter) = (Mutex::new(self.sweep.take()), Arc::clone(&self.reporter));
+        let swept =
+            Arc::new(move || lock(&sweep).take().into_iter().for_each(|sweep| tell_swept(&reporter, sweep.end())));
         // In the lane of the changes: none of them may be heard before it.
-        let changes = self.changes.clone();
-        if let Err(error) = self.arm(move || changes.send_from_thread(Fact::WatchingBegan)) {
+        let (changes, before) = (self.changes.clone(), Arc::clone(&swept));
+        let began = move || {
+            before();
+            changes.send_from_thread(Fact::WatchingBegan);
+        };
+        if let Err(error) = self.arm(began) {
             self.reporter.line("watcher", Level::Error, &format!("no file can be watched: {error}"));
+            swept();
             self.facts.send(Fact::WatchingBegan);
         }
+        self.launcher.prepare(self.plan.processes.values().filter(|process| process.autostart).count());
         self.watch_config();
     }
 
@@ -278,6 +301,13 @@ impl Adapters {
             let told = format!("what the config names since cannot be watched: {error}");
             self.reporter.line("watcher", Level::Error, &told);
         }
+    }
+}
+
+fn tell_swept(reporter: &Reporter, killed: usize) {
+    if killed > 0 {
+        let swept = human::count(killed, "process", "processes");
+        reporter.line("engine", Level::Warn, &format!("killed what an earlier session had left behind: {swept}"));
     }
 }
 

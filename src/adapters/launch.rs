@@ -83,6 +83,11 @@ impl Launcher {
         self.guardian.prepare(1);
     }
 
+    /// As many children as this will start soon, and until then there is time.
+    pub fn prepare(&self, count: usize) {
+        self.guardian.prepare(count);
+    }
+
     /// Pauses all children.
     pub fn suspend_all(&self) {
         self.guardian.suspend_all();

@@ -98,7 +98,7 @@ fn living_in(pid: i32) -> Option<i32> {
 /// The session of a process, if nobody leads it any more: as long as the keeper that made it lives, it clears up itself,
 /// and a session that somebody else leads is not ours because of one process in it. Its number means no other session as
 /// long as a process is in it (setsid(2)). 0 is a session that is led from outside of our pid namespace
-/// (pid_namespaces(7)).
+/// (`pid_namespaces(7)`).
 fn orphaned_session(pid: i32) -> Option<i32> {
     let own = living_in(std::process::id().cast_signed())?;
     living_in(pid).filter(|session| ![own, 0].contains(session) && living_in(*session).is_none())

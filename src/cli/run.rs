@@ -28,7 +28,6 @@ use crate::env_vars;
 use crate::failure::Failure;
 use crate::report::filter::Filter;
 use crate::report::first_screen::Beginning;
-use crate::report::human;
 use crate::report::local::Zone;
 use crate::report::{self, LineSink, Look, Reporter};
 use devloop_core::effect::{Ending, Values};
@@ -65,8 +64,8 @@ pub(super) fn main(config: Option<&PathBuf>, asked: Asked) -> Result<(), Failure
     let guardian =
         guardian::fork().map_err(|error| Failure::cannot_begin(format!("the guardian cannot be started: {error}")))?;
     guardian::return_large_memory();
-    // While the rest of the session is put together, on another processor.
-    guardian.prepare(plan.processes.values().filter(|process| process.autostart).count().max(1));
+    // While the rest of the session is put together, on another processor; more of them would take ours as well.
+    guardian.prepare(1);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -114,7 +113,6 @@ async fn session(
         has_keys: keyboard::is_there(),
     });
     watched_paths::tell(&plan, None, &reporter);
-    tell_swept(sweep.end(), &reporter);
     let listeners = match Listeners::bind(&plan, secrets) {
         Ok(listeners) => listeners,
         Err(error) => {
@@ -136,7 +134,7 @@ async fn session(
     let config =
         (checked.absolute.clone(), SavedConfig::new(checked, Arc::clone(&plan), Arc::clone(&reporter), asked.only));
     let parts = (launcher.clone(), listeners, shown);
-    let ending = live((&plan, config), &reporter, parts, (folder, values), interrupts).await;
+    let ending = live((&plan, config), &reporter, parts, (folder, values, sweep), interrupts).await;
     if launcher.dismiss_guardian(DISMISSAL_MAX).await.is_err() {
         reporter.line("engine", Level::Warn, "the guardian still keeps something that does not end");
     }
@@ -151,19 +149,12 @@ fn open_state(state_file: &Path) -> Result<(StateFolder, Values, Sweep), StateEr
     Ok((folder, values, sweep))
 }
 
-fn tell_swept(count: usize, reporter: &Reporter) {
-    if count > 0 {
-        let swept = human::count(count, "process", "processes");
-        reporter.line("engine", Level::Warn, &format!("killed what an earlier session had left behind: {swept}"));
-    }
-}
-
 /// The session itself.
 async fn live(
     (plan, (config, saved_config)): (&Arc<Plan>, (PathBuf, SavedConfig)),
     reporter: &Arc<Reporter>,
     (launcher, listeners, session): (Launcher, Listeners, Session),
-    (folder, values): (StateFolder, Values),
+    (folder, values, sweep): (StateFolder, Values, Sweep),
     interrupts: Interrupts,
 ) -> Result<Ending, Failure> {
     if let Some(warning) = folder.warning() {
@@ -179,7 +170,7 @@ async fn live(
     let (plan, reporter) = (Arc::clone(plan), Arc::clone(reporter));
     let mut engine = Engine::new(Arc::clone(&plan), values, seed());
     let config = (config, Arc::new(saved_config) as Arc<dyn ReadPlan>);
-    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session };
+    let parts = Parts { plan, reporter, launcher, session_file, own_files, listeners, config, session, sweep };
     let mut adapters = Adapters::new(parts, facts, changes, tasks);
     if keyboard::is_there() {
         adapters.listen_to_keys(std::env::var_os(env_vars::TERM).is_some_and(|it| !it.is_empty() && it != "dumb"));

@@ -221,7 +221,7 @@ fn p4_a_signal_in_the_first_milliseconds_ends_the_program_and_leaves_nothing() {
     }
 }
 
-/// Within a pid namespace of its own (pid_namespaces(7)): a bystander and what an earlier session left, both in a session
+/// Within a pid namespace of its own (`pid_namespaces(7)`): a bystander and what an earlier session left, both in a session
 /// that is led from outside, which is number 0 for all of them; then a session of devloop until it watches.
 const LED_FROM_OUTSIDE: &str = r#"
 sleep 100 & bystander=$!
