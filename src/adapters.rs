@@ -341,6 +341,7 @@ impl Hands for Adapters {
         self.status.is_stale |= !matches!(
             effect,
             Effect::SaveState { .. }
+                | Effect::SyncState(_)
                 | Effect::StartProbe { .. }
                 | Effect::CancelProbe(_)
                 | Effect::AnswerRequest { .. }
@@ -364,6 +365,7 @@ impl Hands for Adapters {
             }
             Effect::CancelProbe(task) => self.prober.cancel(task),
             Effect::SaveState { version, values, durable } => self.session_file.save(version, values, durable),
+            Effect::SyncState(version) => self.session_file.sync(version),
             Effect::AnswerRequest { request, verdict, run } => self.servers.answer(request, verdict, run),
             Effect::LoadPlan => {
                 // A link may lead elsewhere by now.

@@ -91,6 +91,7 @@ impl Session {
                         facts.push(Fact::HookFinished { task, outcome });
                     }
                     Effect::SaveState { version, .. } => facts.push(Fact::StateSaved(version)),
+                    Effect::SyncState(version) => facts.push(Fact::StateSynced(version)),
                     Effect::AnswerRequest { .. } => self.answers += 1,
                     _ => {}
                 }

@@ -320,7 +320,11 @@ fn calls(trace: &Path) -> Vec<String> {
     let name = |line: &str| {
         let call = line.split_once('(').map_or("", |(call, _)| call);
         let call = call.rsplit(' ').next().unwrap_or_default().to_owned();
-        if call.starts_with("fsync") && !line.contains(".tmp>") { "fsync of the folder".to_owned() } else { call }
+        match call.as_str() {
+            "fsync" if line.contains("state.json>") => "fsync of the saved file".to_owned(),
+            "fsync" if !line.contains(".tmp>") => "fsync of the folder".to_owned(),
+            _ => call,
+        }
     };
     seen.map(name).filter(|call| ["rename", "fsync"].iter().any(|wanted| call.starts_with(wanted))).collect()
 }
@@ -348,14 +352,23 @@ fn st5_the_last_save_survives_a_loss_of_power_and_the_others_are_not_slowed_by_i
     signal(wait::pid(&posting.project.path("devloop.pid")), Signal::INT).unwrap();
     assert!(posting.session.wait().success(), "{}", posting.session.told());
     let calls = calls(&trace);
+    // Where nothing happens for 0.7 s, which may be in the midst of it on a busy machine, what was saved is synced beside all
+    // else.
+    let calm = usize::try_from(began.elapsed().as_millis() / 700).unwrap();
+    let (mut calls, mut syncs) = (calls, 0);
+    while let Some(at) = calls.iter().position(|call| call == "fsync of the saved file") {
+        calls.remove(at);
+        let folder = calls[at..].iter().position(|call| call == "fsync of the folder").unwrap();
+        calls.remove(at + folder);
+        syncs += 1;
+    }
     let durable: Vec<&[String]> = calls.windows(3).filter(|calls| calls[0] == "fsync").collect();
     let is_in_order = |calls: &[String]| calls[1].starts_with("rename") && calls[2] == "fsync of the folder";
     assert!(durable.iter().all(|calls| is_in_order(calls)), "{calls:?}");
-    // Besides the last one those before which nothing happened for 0.7 s, which a busy machine may have in the midst of it.
-    let calm = usize::try_from(began.elapsed().as_millis() / 700).unwrap();
     let saves = calls.iter().filter(|call| call.starts_with("rename")).count();
-    assert!(saves >= 20 && durable.len() <= 1 + calm && durable.len() < saves, "{calls:?}");
-    assert!(calls.len() >= 3 && is_in_order(&calls[calls.len() - 3..]), "{calls:?}");
+    assert!(saves >= 20 && durable.len() <= 1 && syncs <= calm, "{calls:?}, {syncs} syncs");
+    // After a sync that nothing came after, the end has nothing to save.
+    assert!(syncs > 0 || is_in_order(&calls[calls.len() - 3..]), "{calls:?}");
 }
 
 // promise: state.file.7

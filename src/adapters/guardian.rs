@@ -38,7 +38,7 @@ use wire::Order;
 
 pub use candidates::candidates;
 pub use child::{Child, Control};
-pub use signals::{ignore_background_reads, is_ignored};
+pub use signals::{ignore_background_reads, is_ignored, undisturbed};
 
 /// Keepers that wait for a launch, at most: those of a session's first processes.
 const SPARES_MAX: usize = 16;

@@ -55,6 +55,11 @@ impl OwnFolder {
         Ok(Self { dir: dir.into(), path: path.to_owned() })
     }
 
+    /// The same folder once more, for another thread.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { dir: self.dir.try_clone()?, path: self.path.clone() })
+    }
+
     /// Opens a folder directly below, and makes it (0700) where it is missing. A link is an error.
     pub fn subfolder(&self, name: &str) -> io::Result<Self> {
         match rustix::fs::mkdirat(&self.dir, name, Mode::from_raw_mode(as_mode(FOLDER_MODE))) {

@@ -16,7 +16,7 @@ use crate::adapters::launch::Launcher;
 use crate::adapters::leftovers::Sweep;
 use crate::adapters::output::{Output, OutputEnd, OwnLine, Secrets, SinkOptions, Stamp};
 use crate::adapters::plan_file::ReadPlan;
-use crate::adapters::session_file::{SessionFile, StateError, StateFolder};
+use crate::adapters::session_file::{Answer, SessionFile, StateError, StateFolder};
 use crate::adapters::session_log::{self, SessionLog};
 use crate::adapters::status_file::{self, Session};
 use crate::adapters::watcher::OwnFiles;
@@ -80,7 +80,8 @@ async fn session(
     guardian: Guardian,
     (asked, left_out): (Asked, Vec<String>),
 ) -> Result<(), Failure> {
-    let interrupts = Interrupts::install(guardian::is_ignored)
+    // The handler of a signal is there a moment before those who hear it, and what comes in between would be lost.
+    let interrupts = guardian::undisturbed(|| Interrupts::install(guardian::is_ignored))
         .map_err(|error| Failure::cannot_begin(format!("signals cannot be heard: {error}")))?;
     let opened = open_state(&plan.state_file);
     let mut log = session_log::create(&plan.state_file);
@@ -164,7 +165,7 @@ async fn live(
     let mut tasks = JoinSet::new();
     interrupts.listen(&facts, &mut tasks);
     let saved = facts.clone();
-    let session_file = SessionFile::start(folder, Box::new(move |answer| saved.send(answer.into())))
+    let session_file = SessionFile::start(folder, Arc::new(move |answer: Answer| saved.send(answer.into())))
         .map_err(|error| Failure::cannot_begin(format!("the state file has no thread: {error}")))?;
     let own_files = OwnFiles::of_state_file(&plan.state_file);
     let (plan, reporter) = (Arc::clone(plan), Arc::clone(reporter));

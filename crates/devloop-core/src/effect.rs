@@ -68,6 +68,9 @@ pub enum Effect {
         /// Whether it must survive a loss of power.
         durable: bool,
     },
+    /// Make the state file, which holds this version, survive a loss of power. No save waits for it. One is in flight at a
+    /// time. Answer: `StateSynced` or `StateSyncFailed`.
+    SyncState(StateVersion),
     /// Answer who posted a value; answers `EventPosted`, once.
     AnswerRequest {
         /// Which request.

@@ -167,6 +167,8 @@ impl Engine {
                 self.intake.save_failed(&mut self.turn, version);
                 self.session_answered(notice);
             }
+            Fact::StateSynced(version) => self.turn.session.synced(version, true, self.turn.now),
+            Fact::StateSyncFailed(version) => self.turn.session.synced(version, false, self.turn.now),
             Fact::PlanTouched => self.reload.touched(self.turn.now),
             Fact::PlanLoaded(loaded) => self.plan_loaded(loaded),
         }

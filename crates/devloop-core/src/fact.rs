@@ -80,6 +80,10 @@ pub enum Fact {
         /// Whether the file holds it all the same, and only may not survive a loss of power; else it is as it was.
         is_replaced: bool,
     },
+    /// The file with this version survives a loss of power, unless it was replaced since; answers `SyncState`.
+    StateSynced(StateVersion),
+    /// It may not; answers `SyncState`.
+    StateSyncFailed(StateVersion),
     /// Somebody saved, replaced or removed the config file; may come at any time, and need not be true.
     PlanTouched,
     /// The config file was read; answers `LoadPlan`, once.

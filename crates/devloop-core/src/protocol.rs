@@ -27,6 +27,7 @@ pub struct Protocol {
     requests: BTreeSet<RequestId>,
     save_in_flight: Option<StateVersion>,
     newest_save: StateVersion,
+    sync_in_flight: Option<StateVersion>,
     plan_file: PlanFile,
 }
 
@@ -142,6 +143,11 @@ impl Protocol {
                     return Err(format!("the save of {version} was answered, but it is not in flight"));
                 }
             }
+            Fact::StateSynced(version) | Fact::StateSyncFailed(version) => {
+                if self.sync_in_flight.take() != Some(*version) {
+                    return Err(format!("the sync of {version} was answered, but it is not in flight"));
+                }
+            }
         }
         Ok(())
     }
@@ -178,6 +184,11 @@ impl Protocol {
             }
             Effect::CancelProbe(task) => self.cancel_probe(*task)?,
             Effect::SaveState { version, .. } => self.save(*version)?,
+            Effect::SyncState(version) => {
+                if let Some(other) = self.sync_in_flight.replace(*version) {
+                    return Err(format!("the sync of {version} begins while that of {other} is in flight"));
+                }
+            }
             Effect::AnswerRequest { request, verdict, run } => self.answer_request(*request, *verdict, *run)?,
             Effect::LoadPlan => self.load_plan()?,
             Effect::ApplyPlan(_) => self.apply_plan()?,
@@ -481,6 +492,21 @@ mod tests {
         assert!(protocol.clone().fact(&Fact::StateSaved(StateVersion(2))).is_err());
         protocol.fact(&Fact::StateSaved(StateVersion(1))).unwrap();
         protocol.effect(&save(2)).unwrap();
+    }
+
+    #[test]
+    fn one_sync_is_in_flight_beside_saves_and_its_answer_names_it() {
+        let mut protocol = begun();
+        let sync = |version| Effect::SyncState(StateVersion(version));
+        assert!(protocol.clone().fact(&Fact::StateSynced(StateVersion(1))).is_err());
+        protocol.effect(&sync(1)).unwrap();
+        assert!(protocol.clone().effect(&sync(2)).is_err());
+        assert!(protocol.clone().fact(&Fact::StateSyncFailed(StateVersion(2))).is_err());
+        let save = Effect::SaveState { version: StateVersion(2), values: Arc::default(), durable: false };
+        protocol.effect(&save).unwrap();
+        protocol.fact(&Fact::StateSyncFailed(StateVersion(1))).unwrap();
+        protocol.effect(&sync(1)).unwrap();
+        protocol.fact(&Fact::StateSynced(StateVersion(1))).unwrap();
     }
 
     #[test]

@@ -77,6 +77,7 @@ struct Small {
     incarnation: Incarnation,
     hook: Option<TaskId>,
     save: Option<(StateVersion, Arc<Values>)>,
+    sync: Option<StateVersion>,
     file: Option<Arc<Values>>,
     touches: usize,
     interrupts: usize,
@@ -101,6 +102,7 @@ impl Small {
             incarnation: Incarnation(0),
             hook: None,
             save: None,
+            sync: None,
             file: None,
             touches: 0,
             interrupts: 0,
@@ -125,6 +127,9 @@ impl Small {
             facts.push(Fact::StateSaved(*version));
             let (version, error) = (*version, "disk full".to_owned());
             facts.push(Fact::StateSaveFailed { version, error, is_replaced: false });
+        }
+        if let Some(version) = self.sync {
+            facts.extend([Fact::StateSynced(version), Fact::StateSyncFailed(version)]);
         }
         match self.life {
             Life::None => {}
@@ -158,7 +163,7 @@ impl Small {
     fn next_good(&self) -> Option<Fact> {
         let is_asked = self.engine.view().processes[&server()].condition == Condition::Stopping;
         self.possible().into_iter().find(|fact| match fact {
-            Fact::StateSaved(_) | Fact::DeadlineReached => true,
+            Fact::StateSaved(_) | Fact::StateSynced(_) | Fact::DeadlineReached => true,
             Fact::HookFinished { outcome, .. } => {
                 matches!(outcome, HookOutcome::Exited { status, .. } if status.is_success())
             }
@@ -190,6 +195,7 @@ impl Small {
         match fact {
             Fact::StateSaved(_) => self.file = self.save.take().map(|(_, values)| values),
             Fact::StateSaveFailed { .. } => self.save = None,
+            Fact::StateSynced(_) | Fact::StateSyncFailed(_) => self.sync = None,
             Fact::Process(_, _, ProcessFact::Started { .. }) => self.life = Life::Running,
             Fact::Process(_, _, ProcessFact::Exited(_)) => self.life = Life::Exited,
             Fact::Process(_, _, ProcessFact::Gone | ProcessFact::StartFailed(_)) => self.life = Life::None,
@@ -219,6 +225,7 @@ impl Small {
                 self.hook = Some(*task);
             }
             Effect::SaveState { version, values, .. } => self.save = Some((*version, Arc::clone(values))),
+            Effect::SyncState(version) => self.sync = Some(*version),
             Effect::EndSession(ending) => {
                 self.has_ended = true;
                 self.is_abandoned = matches!(ending, Ending::Abandoned { .. });

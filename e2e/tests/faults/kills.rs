@@ -1,11 +1,11 @@
 //! devloop, its guardian, or all of them are killed.
 
-use crate::{Chance, children, gone_after, guardian, project, trees};
+use crate::{Chance, children, gone_after, guardian, project, status, trees};
 use e2e::faults::{figures, rounds};
 use e2e::{Session, stray, wait};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A tree that a round draws, one that falls and is started again, a hook, an event server.
@@ -219,6 +219,34 @@ fn p4_a_signal_in_the_first_milliseconds_ends_the_program_and_leaves_nothing() {
         assert!(status.success() || is_interrupted, "{status}\n{}", session.told());
         gone_after(&project.root(), &token);
     }
+}
+
+/// Makes installing a handler take 50 ms, and waits in between for the first one (SIGINT is the lowest bit but one of
+/// `SigCgt`, proc(5)).
+#[test]
+fn p4_a_signal_that_comes_while_its_handler_is_installed_is_heard() {
+    if !Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        return;
+    }
+    let project = project("[process.web]\ncommand = [\"PUPPET\", \"hang\"]\n");
+    let inner = project.command(&["run"]);
+    let mut outer = Command::new("strace");
+    outer.args(["-o", "trace", "-e", "trace=rt_sigaction", "-e", "inject=rt_sigaction:delay_exit=50000"]);
+    outer
+        .args(["sh", "-c", "echo $$ >devloop.pid; exec \"$0\" \"$@\""])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    outer.current_dir(project.root()).stdin(Stdio::null()).env_remove("RUST_LOG");
+    let mut session = Session::start(outer);
+    let pid = wait::pid(&project.path("devloop.pid"));
+    wait::until("the handler of SIGINT is there", || {
+        let caught = status(pid, "SigCgt")?;
+        (u64::from_str_radix(&caught, 16).unwrap() & 2 != 0 && status(pid, "Name")?.starts_with("devloop"))
+            .then_some(())
+    });
+    stray::signal(pid, Signal::INT).unwrap();
+    assert!(session.wait().success(), "{}", session.told());
+    session.wait_for("received ctrl-c");
 }
 
 /// Within a pid namespace of its own (`pid_namespaces(7)`): a bystander and what an earlier session left, both in a session

@@ -39,6 +39,21 @@ pub(super) fn unblock_all() {
     }
 }
 
+/// Does something while no signal comes to this thread; those that come meanwhile come afterwards (`pthread_sigmask(3)`).
+pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: zeroed sets are valid storage; `sigfillset` initialises one, and the call the other.
+    let before = unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        before
+    };
+    let done = work();
+    // SAFETY: the set is the one that the call above has filled.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut()) };
+    done
+}
+
 /// Whether a signal is ignored, as `nohup` leaves SIGHUP (sigaction(2)); devloop then leaves it so.
 pub fn is_ignored(signal: rustix::process::Signal) -> bool {
     // SAFETY: all zeroes is a valid `sigaction`, and with a null new action the call only fills it in.

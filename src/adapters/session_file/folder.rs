@@ -7,6 +7,7 @@ use super::trust::{OthersCanWrite, find_others};
 use crate::adapters::own_files::OwnFolder;
 use devloop_core::effect::Values;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -87,6 +88,13 @@ impl StateFolder {
         synced.map_err(|source| StateError::Sync { path: path(), source })
     }
 
+    /// The file as it is now, to be synced while others take its place; none where there is none.
+    pub(super) fn hold(&mut self) -> Option<Held> {
+        self.find_folder().ok()?;
+        let file = self.folder.open_regular(&self.name).ok()??;
+        Some(Held { file, folder: self.folder.try_clone().ok()? })
+    }
+
     /// Clients read by path: a folder that was removed, moved away or exchanged is found or made again, and so is the
     /// lock in it.
     fn find_folder(&mut self) -> Result<(), StateError> {
@@ -111,6 +119,20 @@ impl StateFolder {
 
     fn unparsable(&self, words: String, is_file: bool) -> StateError {
         StateError::Parse { path: self.state_file.clone(), words, is_file }
+    }
+}
+
+/// A state file that was saved, and its folder.
+pub(super) struct Held {
+    file: File,
+    folder: OwnFolder,
+}
+
+impl Held {
+    /// Makes it survive a loss of power. Takes as long as the disk has other things to write.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.folder.sync_file(&self.file)?;
+        self.folder.sync()
     }
 }
 

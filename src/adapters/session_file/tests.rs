@@ -35,8 +35,10 @@ fn values(pairs: &[(&str, &str)]) -> Arc<Values> {
 
 fn start(file: &Path) -> (SessionFile, Receiver<Saved>) {
     let (heard, answers) = channel();
-    let heard = Box::new(move |saved| {
-        let _ = heard.send(saved);
+    let heard = Arc::new(move |answer| {
+        if let Answer::Saved(saved) = answer {
+            let _ = heard.send(saved);
+        }
     });
     (SessionFile::start(StateFolder::open(file).unwrap(), heard).unwrap(), answers)
 }
@@ -451,12 +453,46 @@ fn st5_a_durable_save_syncs_the_file_before_its_rename_and_the_folder_after_it()
 }
 
 #[test]
+fn st5_what_was_saved_is_synced_with_its_folder_also_when_another_file_has_its_place() {
+    let (_temp, file) = place();
+    let mut folder = StateFolder::open(&file).unwrap();
+    folder.replace(b"{}", false).unwrap();
+    let held = folder.hold().unwrap();
+    folder.replace(b"{ }", false).unwrap();
+    crate::adapters::own_files::NOTED.take();
+    held.sync().unwrap();
+    assert_eq!(crate::adapters::own_files::NOTED.take(), ["file synced", "folder synced"]);
+    assert_eq!(fs::read(&file).unwrap(), b"{ }");
+}
+
+#[test]
+fn a_sync_is_answered_also_where_there_is_no_file() {
+    let (_temp, file) = place();
+    let (heard, answers) = channel();
+    let heard = Arc::new(move |answer| heard.send(answer).unwrap());
+    let session = SessionFile::start(StateFolder::open(&file).unwrap(), heard).unwrap();
+    let next = || answers.recv_timeout(DEADLINE).unwrap();
+    session.save(StateVersion(1), Arc::default(), false);
+    session.sync(StateVersion(1));
+    assert!(matches!(next(), Answer::Saved(_)));
+    assert_eq!(next(), Answer::Synced(StateVersion(1), true));
+    fs::remove_file(&file).unwrap();
+    session.sync(StateVersion(1));
+    assert_eq!(next(), Answer::Synced(StateVersion(1), false));
+}
+
+#[test]
 fn an_answer_becomes_a_fact() {
     let version = StateVersion(7);
-    assert_eq!(Fact::from(Saved { version, result: Ok(()) }), Fact::StateSaved(version));
+    assert_eq!(Fact::from(Answer::Synced(version, true)), Fact::StateSynced(version));
+    assert_eq!(Fact::from(Answer::Synced(version, false)), Fact::StateSyncFailed(version));
+    assert_eq!(Fact::from(Answer::Saved(Saved { version, result: Ok(()) })), Fact::StateSaved(version));
     let error = "words".to_owned();
     for is_replaced in [false, true] {
         let failed = Saved { version, result: Err(NotSaved { error: error.clone(), is_replaced }) };
-        assert_eq!(Fact::from(failed), Fact::StateSaveFailed { version, error: error.clone(), is_replaced });
+        assert_eq!(
+            Fact::from(Answer::Saved(failed)),
+            Fact::StateSaveFailed { version, error: error.clone(), is_replaced }
+        );
     }
 }

@@ -50,6 +50,10 @@ pub(crate) struct Session {
     retry_at: Option<Moment>,
     /// When what is on disk is made to survive a loss of power, unless something changes until then.
     settling: Option<Settling>,
+    /// The version that is being made to, beside the saves, which do not wait for it.
+    syncing: Option<StateVersion>,
+    /// That failed. A durable save tries once more, and tells why it cannot.
+    is_sync_failed: bool,
     /// The error that the user was told of last, until a save works again.
     told: Option<String>,
     last: LastSave,
@@ -109,6 +113,8 @@ impl Session {
             durable: StateVersion::default(),
             retry_at: None,
             settling: None,
+            syncing: None,
+            is_sync_failed: false,
             told: None,
             last: LastSave::NotYet,
         }
@@ -229,6 +235,20 @@ impl Session {
         self.told.take().map(|_| Notice::StateSaveRecovered)
     }
 
+    /// The file with this version survives a loss of power, or may not.
+    pub(crate) fn synced(&mut self, version: StateVersion, is_synced: bool, now: Moment) {
+        self.syncing = None;
+        if version != self.saved {
+            // What came since has its own time.
+            self.settling.get_or_insert(Settling::since(now));
+        } else if is_synced {
+            self.is_durable = true;
+            self.durable = version;
+        } else {
+            self.is_sync_failed = true;
+        }
+    }
+
     /// A save failed; says whether that is news for the user.
     pub(crate) fn save_failed(
         &mut self,
@@ -320,10 +340,25 @@ impl Session {
                 if self.is_save_due(now) {
                     return Some(self.save(self.durable_wanted > self.durable));
                 }
+                if std::mem::take(&mut self.is_sync_failed) && !self.lasts() {
+                    return Some(self.save(true));
+                }
+                if self.syncing.is_some() {
+                    return None;
+                }
                 self.settling.take_if(|settling| settling.at <= now)?;
-                (!self.lasts()).then(|| self.save(true))
+                self.sync()
             }
         }
+    }
+
+    /// What could not be saved is left to the save that tries it again.
+    fn sync(&mut self) -> Option<Effect> {
+        if self.lasts() || !self.is_whole_on_disk() || self.is_unsure {
+            return None;
+        }
+        self.syncing = Some(self.saved);
+        Some(Effect::SyncState(self.saved))
     }
 
     /// Whether all that was written so far is on disk and survives a loss of power.
@@ -365,7 +400,7 @@ impl Session {
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         match self.last {
             LastSave::NotYet if self.in_flight.is_none() => {
-                let settle_at = self.settling.as_ref().map(|settling| settling.at);
+                let settle_at = self.settling.as_ref().filter(|_| self.syncing.is_none()).map(|settling| settling.at);
                 self.retry_at.into_iter().chain(settle_at).min()
             }
             LastSave::Early { .. } if self.in_flight.is_none() => self.retry_at,

@@ -45,7 +45,7 @@ fn a_failed_save_releases_what_waits_is_told_once_and_tried_again() {
     assert_eq!(bench.give(Fact::StateSaved(StateVersion(3))), ["StateSaveRecovered"]);
     // Once more, to survive a loss of power; then nothing is left to do.
     bench.wait_ms(1000);
-    bench.give(Fact::StateSaved(StateVersion(3)));
+    bench.give(Fact::StateSynced(StateVersion(3)));
     assert_eq!(bench.engine.next_deadline(), None);
 }
 
@@ -57,6 +57,38 @@ fn what_did_not_change_for_a_while_survives_a_loss_of_power_and_the_end_has_noth
     bench.wait_ms(1000);
     assert_eq!(bench.engine.next_deadline(), None);
     assert_eq!(bench.give(Fact::InterruptRequested(Interrupt::Int)), ["InterruptReceived", "end AsAsked"]);
+}
+
+#[test]
+fn a_save_does_not_wait_for_the_sync_of_the_one_before_and_has_its_own_later() {
+    let mut bench = by_hand();
+    bench.wait_ms(1000);
+    let asked = |bench: &mut Bench, fact: Fact| -> Vec<Effect> {
+        let effects = bench.engine.step(bench.now, fact);
+        effects.into_iter().filter(|it| matches!(it, Effect::SaveState { .. } | Effect::SyncState(_))).collect()
+    };
+    bench.saves(&["src/a"]);
+    bench.now = bench.engine.next_deadline().unwrap();
+    let saves = asked(&mut bench, Fact::DeadlineReached);
+    let [Effect::SaveState { version, durable: false, .. }] = saves.as_slice() else { panic!("{saves:?}") };
+    let version = *version;
+    assert_eq!(bench.give(Fact::StateSaved(version)), [r#"hook build t1 for main ["src/a"]"#]);
+    // Nobody has answered the first sync, so there is none of this version yet.
+    assert_eq!(bench.engine.next_deadline(), None);
+    assert_eq!(asked(&mut bench, Fact::StateSynced(StateVersion(1))), []);
+    bench.now = bench.engine.next_deadline().unwrap();
+    assert_eq!(asked(&mut bench, Fact::DeadlineReached), [Effect::SyncState(version)]);
+    bench.give(Fact::StateSynced(version));
+    bench.hook_ends(1, 0, Captured::Nothing);
+    assert_eq!(bench.give(Fact::InterruptRequested(Interrupt::Int)), ["InterruptReceived", "end AsAsked"]);
+}
+
+#[test]
+fn a_sync_that_fails_is_followed_by_a_durable_save_that_says_why() {
+    let mut bench = by_hand();
+    bench.wait_ms(1000);
+    assert_eq!(bench.give(Fact::StateSyncFailed(StateVersion(1))), ["last save"]);
+    assert_eq!(bench.give(failed(1, "input/output error")), ["StateSaveFailed"]);
 }
 
 #[test]

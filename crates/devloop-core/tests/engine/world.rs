@@ -6,7 +6,7 @@ use devloop_core::fact::{
     Captured, ExitStatus, Fact, HookOutcome, ProbeAnswer, ProcessFact, StartFailure, Touch, TouchKind,
 };
 use devloop_core::moment::Moment;
-use devloop_core::names::{Incarnation, StateVersion, TaskId, WorkflowName};
+use devloop_core::names::{Incarnation, TaskId, WorkflowName};
 use devloop_core::notice::Notice;
 use devloop_core::plan::Plan;
 use devloop_core::plan::command::CommandPlan;
@@ -17,7 +17,6 @@ use devloop_core::plan::process::{Contain, ProcessPlan, RestartPolicy, StopSigna
 use devloop_core::plan::watch::{PathPattern, WatchPlan};
 use devloop_core::plan::words::Words;
 use devloop_core::plan::workflow::{OnBusy, Step, WorkflowPlan};
-use devloop_core::view::Phase;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,19 +27,12 @@ pub(crate) struct Bench {
     pub(crate) engine: Engine,
     pub(crate) now: Moment,
     pub(crate) answers_saves: bool,
-    /// The version of the last save that was asked for.
-    saved: StateVersion,
 }
 
 impl Bench {
     /// Before the first fact.
     pub(crate) fn new(plan: Plan) -> Self {
-        Self {
-            engine: Engine::new(Arc::new(plan), Values::new(), 7),
-            now: Moment::ZERO,
-            answers_saves: true,
-            saved: StateVersion::default(),
-        }
+        Self { engine: Engine::new(Arc::new(plan), Values::new(), 7), now: Moment::ZERO, answers_saves: true }
     }
 
     /// A session whose watches are live; what began it is forgotten.
@@ -60,20 +52,14 @@ impl Bench {
                 if let (Effect::SaveState { version, .. }, true) = (&effect, self.answers_saves) {
                     facts.push(Fact::StateSaved(*version));
                 }
-                // That what is saved already is made durable in the midst of a session is a story of its own.
-                let is_again = matches!(effect, Effect::SaveState { version, .. } if version == self.saved);
-                if let Effect::SaveState { version, .. } = &effect {
-                    self.saved = *version;
+                if let (Effect::SyncState(version), true) = (&effect, self.answers_saves) {
+                    facts.push(Fact::StateSynced(*version));
                 }
-                lines.extend(line(&effect).filter(|_| !is_again || self.is_ending()));
+                lines.extend(line(&effect));
             }
             assert!(self.engine.next_deadline().is_none_or(|at| at > self.now), "a deadline in the past");
         }
         lines
-    }
-
-    fn is_ending(&self) -> bool {
-        matches!(self.engine.view().phase, Phase::Draining | Phase::Killing | Phase::Ended)
     }
 
     /// Lets time pass, deadline by deadline.
@@ -156,7 +142,7 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::StartProbe { task, process, .. } => format!("probe {process} {task}"),
         Effect::CancelProbe(task) => format!("cancel {task}"),
         Effect::SaveState { durable: true, .. } => "last save".to_owned(),
-        Effect::SaveState { .. } => return None,
+        Effect::SaveState { .. } | Effect::SyncState(_) => return None,
         Effect::AnswerRequest { request, verdict, .. } => format!("answer {request} {verdict:?}"),
         Effect::LoadPlan => "load".to_owned(),
         Effect::ApplyPlan(_) => "apply".to_owned(),

@@ -44,8 +44,8 @@ fn a_posted_value_is_saved_then_its_run_is_admitted_then_the_client_is_told() {
             +100ms q1 posts "home" to page → save v2
             +101ms saved v2 → answer q1 Accepted for r1, 'show began', "show: home", 'show finished', save v4
             +102ms saved v4
-            +802ms DeadlineReached → save v4 durably
-            +803ms saved v4
+            +802ms DeadlineReached → sync v4
+            +803ms synced v4
         "#]],
     );
 }

@@ -35,8 +35,8 @@ fn a_start_that_was_held_for_the_file_looks_at_its_dependencies_again() {
             +5ms saved v4 → 'ProcessHeldBack { process: server, cause: ProcessStopped { process: db } }'
             +9ms db#1 exited with signal 15 (SIGTERM)
             +10ms db#1 gone → 'ProcessStopped { process: db }', 'off finished'
-            +705ms DeadlineReached → save v4 durably
-            +706ms saved v4
+            +705ms DeadlineReached → sync v4
+            +706ms synced v4
         "#]],
     );
 }
@@ -58,8 +58,8 @@ fn a_start_that_is_wanted_again_waits_for_what_was_written_since() {
             +1ms saved v1 → save v4
             +2ms saved v4 → start server#1
             +4ms server#1 started → 'ProcessStarted { process: server, pid: 7 }', "w: started", 'w finished'
-            +702ms DeadlineReached → save v4 durably
-            +703ms saved v4
+            +702ms DeadlineReached → sync v4
+            +703ms synced v4
         "#]],
     );
 }

@@ -51,8 +51,8 @@ fn a_save_that_fails_is_told_once_and_tried_again_and_holds_nobody_up() {
             +1103ms failed to save v4: no space left on device
             +1603ms DeadlineReached → save v4
             +1604ms saved v4 → 'StateSaveRecovered'
-            +2304ms DeadlineReached → save v4 durably
-            +2305ms saved v4
+            +2304ms DeadlineReached → sync v4
+            +2305ms synced v4
         "#]],
     );
 }

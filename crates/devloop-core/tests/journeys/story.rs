@@ -215,12 +215,16 @@ impl Story {
             return;
         }
         let is_noise = |effect: &Effect| {
-            matches!(effect, Effect::SaveState { .. } | Effect::StartProbe { .. } | Effect::CancelProbe(_))
+            matches!(
+                effect,
+                Effect::SaveState { .. } | Effect::SyncState(_) | Effect::StartProbe { .. } | Effect::CancelProbe(_)
+            )
         };
         let shown: Vec<Effect> = effects.iter().filter(|effect| !is_noise(effect)).cloned().collect();
         let is_quiet = matches!(
             fact,
             Fact::StateSaved(_)
+                | Fact::StateSynced(_)
                 | Fact::ProbeAnswered { .. }
                 | Fact::DeadlineReached
                 | Fact::Process(_, _, ProcessFact::Gone)
@@ -270,6 +274,7 @@ impl Story {
                 };
                 self.in_micros(1000, fact);
             }
+            Effect::SyncState(version) => self.in_micros(1000, Fact::StateSynced(*version)),
             Effect::LoadPlan => {
                 let (_, loaded) = self.config.range(..=self.now).next_back().unwrap();
                 self.in_micros(1000, Fact::PlanLoaded(loaded.clone()));

@@ -35,6 +35,7 @@ enum Happening {
     HookEnd(TaskId),
     ProbeEnd(TaskId),
     SaveEnd,
+    SyncEnd,
     FileWorkEnd(TaskId),
     /// Whoever runs then posts something.
     Post,
@@ -117,6 +118,7 @@ pub(crate) struct World {
     hooks: BTreeMap<TaskId, HookLife>,
     attempts: BTreeMap<TaskId, Attempt>,
     save: Option<(StateVersion, Arc<Values>, bool)>,
+    sync: Option<StateVersion>,
     /// Chance of clients, apart from that of the rest.
     clients: Dice,
     posts: u64,
@@ -155,6 +157,7 @@ impl World {
             hooks: BTreeMap::new(),
             attempts: BTreeMap::new(),
             save: None,
+            sync: None,
             clients,
             posts: 0,
             posted: "0".to_owned(),
@@ -174,6 +177,7 @@ impl World {
         if let Some((_, values, _)) = self.save.take().filter(|_| self.dice.percent(50)) {
             self.file = Some(values);
         }
+        self.sync = None;
         for (artifact, order) in std::mem::take(&mut self.orders).into_values() {
             if self.dice.percent(50) {
                 break;
@@ -315,6 +319,7 @@ impl World {
             Happening::HookEnd(task) => self.end_hook(task),
             Happening::ProbeEnd(task) => self.end_probe(now, task),
             Happening::SaveEnd => self.end_save(),
+            Happening::SyncEnd => self.end_sync(),
             Happening::FileWorkEnd(task) => {
                 let (artifact, order) = self.orders.remove(&task)?;
                 let fails = self.dice.percent(self.faults.file_work_fails);
@@ -378,6 +383,7 @@ impl World {
                 let at = now + self.latency() + Duration::from_micros(100);
                 self.schedule(at, Happening::SaveEnd);
             }
+            Effect::SyncState(version) => self.begin_sync(now, *version),
             Effect::LoadPlan => {
                 let at = now + self.latency();
                 self.schedule(at, Happening::LoadEnd);
@@ -654,6 +660,20 @@ impl World {
         }
         self.file = Some(values);
         Some(Fact::StateSaved(version))
+    }
+
+    fn begin_sync(&mut self, now: Moment, version: StateVersion) {
+        self.sync = Some(version);
+        // A disk that has much else to write takes longer than saves.
+        let slowness = if self.dice.percent(20) { Duration::from_millis(1500) } else { Duration::ZERO };
+        let at = now + self.latency() + slowness + Duration::from_micros(100);
+        self.schedule(at, Happening::SyncEnd);
+    }
+
+    fn end_sync(&mut self) -> Option<Fact> {
+        let version = self.sync.take()?;
+        let is_failed = self.dice.percent(self.faults.save_fails);
+        Some(if is_failed { Fact::StateSyncFailed(version) } else { Fact::StateSynced(version) })
     }
 
     /// The guardian's children die with it.

@@ -44,6 +44,8 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::EventPosted { request, event, value, .. } => format!("{request} posts {value:?} to {event}"),
         Fact::ArtifactAnswered { task, answer } => format!("files {task}: {answer:?}"),
         Fact::StateSaved(version) => format!("saved {version}"),
+        Fact::StateSynced(version) => format!("synced {version}"),
+        Fact::StateSyncFailed(version) => format!("failed to sync {version}"),
         Fact::StateSaveFailed { version, error, .. } => format!("failed to save {version}: {error}"),
         Fact::Typed(Typed::Restart(name)) => format!("typed: restart {name}"),
         Fact::Typed(Typed::Run(name)) => format!("typed: run {name}"),
@@ -83,6 +85,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
             format!("probe {process} {task} for {role:?}{body}")
         }
         Effect::CancelProbe(task) => format!("cancel probe {task}"),
+        Effect::SyncState(version) => format!("sync {version}"),
         Effect::SaveState { version, durable, .. } => {
             format!("save {version}{}", if *durable { " durably" } else { "" })
         }

@@ -24,6 +24,8 @@ pub(crate) struct State {
     is_asked_durably: bool,
     /// What the file holds survives one.
     lasts: bool,
+    /// The step whose values the file held when it was to be synced; none when it may have been replaced since.
+    synced_in: Option<u64>,
     /// Steps that changed values.
     changes: Vec<u64>,
     /// When a hook step began, by workflow and hook.
@@ -45,6 +47,7 @@ impl State {
             is_failing: false,
             is_asked_durably: false,
             lasts: false,
+            synced_in: None,
             changes: Vec::new(),
             wanted_hooks: BTreeMap::new(),
             wanted_processes: BTreeMap::new(),
@@ -114,7 +117,9 @@ impl State {
             Fact::StateSaveFailed { is_replaced, .. } => {
                 self.is_failing = true;
                 self.lasts &= !is_replaced;
+                self.synced_in = self.synced_in.filter(|_| !is_replaced);
             }
+            Fact::StateSynced(_) => self.lasts |= self.synced_in.take() == Some(self.saved_in),
             Fact::Process(name, _, fact) => match fact {
                 ProcessFact::Started { .. } => {
                     self.running.insert(name.clone());
@@ -150,6 +155,7 @@ impl State {
                     return Err("what is saved is not what the session holds".to_owned());
                 }
             }
+            Effect::SyncState(_) => self.synced_in = Some(self.saved_in),
             Effect::StartHook { hook, errand, .. } => {
                 let key = (WorkflowName::from(&*errand.workflow), hook.clone());
                 if let Some(wanted) = self.wanted_hooks.remove(&key) {
