@@ -213,11 +213,25 @@ impl Adapters {
         };
         if let Err(error) = self.arm(began) {
             self.reporter.line("watcher", Level::Error, &format!("no file can be watched: {error}"));
-            swept();
-            self.facts.send(Fact::WatchingBegan);
+            self.begin_without_watches(swept);
         }
         self.launcher.prepare(self.plan.processes.values().filter(|process| process.autostart).count());
         self.watch_config();
+    }
+
+    /// Nobody watches, so somebody else waits for the sweep: the loop does not. Without a thread for that there was none
+    /// for the sweep either, and it is over.
+    fn begin_without_watches(&self, swept: Arc<impl Fn() + Send + Sync + 'static>) {
+        let facts = self.facts.clone();
+        let begin = Arc::new(move || {
+            swept();
+            facts.send(Fact::WatchingBegan);
+        });
+        let elsewhere = Arc::clone(&begin);
+        let thread = std::thread::Builder::new().name("devloop-swept".to_owned());
+        if thread.spawn(move || elsewhere()).is_err() {
+            begin();
+        }
     }
 
     /// Starts a watcher for the plan. Targets are told that were not told of the one before, which looks once more and
