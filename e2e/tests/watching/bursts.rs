@@ -80,6 +80,38 @@ fn w7_a_tree_that_is_never_quiet_gives_a_run_at_least_every_ten_debounce_times()
     assert!(session.stop().success());
 }
 
+// promise: watch.debounce.6
+#[test]
+fn w6_a_checkout_that_takes_longer_than_ten_debounce_times_is_one_burst() {
+    const FILES: usize = 1000;
+    let project = Project::new(programs!());
+    project.file("src/file", "old");
+    project.record(&["src"], "debounce_ms = 100\n[watch.src]\npaths = [\"src/\"]\nleading = false\n");
+    let mut session = project.run_watching();
+    // A pause of the disk or of the machine ends a burst: such a round says nothing, and there is another one.
+    let mut unpaused = 0;
+    let whole = (0..10).any(|round| {
+        let before = project.runs_of_all().len();
+        let (began, mut longest) = (Instant::now(), Duration::ZERO);
+        for number in 0..FILES {
+            let last = Instant::now();
+            std::fs::write(project.path(&format!("src/f{number:03}")), round.to_string()).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+            longest = longest.max(last.elapsed());
+        }
+        let took = began.elapsed();
+        project.wait_for_runs(before + 1);
+        let runs = &project.runs_of_all()[before..];
+        assert_eq!(files_of(runs).len(), FILES);
+        let is_long = took > Duration::from_millis(1200);
+        unpaused += usize::from(is_long && longest < Duration::from_millis(15));
+        eprintln!("{took:.1?}, longest pause {longest:.1?}: {} runs", runs.len());
+        is_long && runs.len() == 1
+    });
+    assert!(whole || unpaused < 3, "a burst of {FILES} files was never released as one");
+    assert!(session.stop().success());
+}
+
 // promise: watch.debounce.5
 #[test]
 fn without_debounce_each_save_has_its_run() {

@@ -31,6 +31,13 @@ const QUIET_PAUSES: u32 = 4;
 /// How many times `debounce` a burst may take.
 const BURST_MAX: u32 = 10;
 
+/// A burst of this many files of one group is a storm: a checkout, an installation. What a run finds in the midst of it
+/// is half a tree, so it is waited for longer. Who writes the same few files again and again never gets there.
+const STORM: usize = 500;
+
+/// How many times `debounce` a storm may take.
+const STORM_MAX: u32 = 100;
+
 /// To whom something matters.
 pub(crate) type Workflows<'p> = BTreeSet<&'p WorkflowName>;
 
@@ -172,7 +179,8 @@ impl Changes {
             let longest = self.debounce.max(OPEN_MIN);
             (longest, longest)
         };
-        (clock.last + quiet).min(clock.first + longest * BURST_MAX)
+        let is_storm = self.pending.values().any(|paths| paths.len() >= STORM);
+        (clock.last + quiet).min(clock.first + longest * if is_storm { STORM_MAX } else { BURST_MAX })
     }
 
     /// Forgets everything.

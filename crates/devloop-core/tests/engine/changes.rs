@@ -110,6 +110,35 @@ fn a_burst_that_never_ends_is_released_after_ten_times_the_debounce() {
     assert_eq!(end.since(begun), Duration::from_millis(2500));
 }
 
+/// Files that change one after the other, one in each millisecond, until something is released: when, and how many
+/// it holds.
+fn storm(bench: &mut Bench, files: u32) -> Option<(u128, usize)> {
+    bench.saves(&["src/a"]);
+    assert!(released(bench, 10).is_some());
+    end_hook(bench, 1);
+    let begun = bench.now;
+    for file in 0..files {
+        bench.saves(&[&format!("src/{file}")]);
+        if let Some((_, line)) = released(bench, 1) {
+            return Some((bench.now.since(begun).as_millis(), line.matches("src/").count()));
+        }
+    }
+    None
+}
+
+#[test]
+fn w6_a_checkout_that_a_slow_disk_stretches_to_twenty_seconds_is_one_release() {
+    let mut bench = Bench::begun(build());
+    assert_eq!(storm(&mut bench, 20_000), None);
+    assert_eq!(released(&mut bench, 250).unwrap().1.matches("src/").count(), 20_000);
+}
+
+#[test]
+fn w6_a_storm_that_never_ends_is_released_after_a_hundred_times_the_debounce() {
+    let mut bench = Bench::begun(build());
+    assert_eq!(storm(&mut bench, 30_000), Some((25_000, 25_000)));
+}
+
 #[test]
 fn a_group_without_leading_waits_for_the_quiet() {
     let mut plan = build();
