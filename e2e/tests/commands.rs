@@ -87,6 +87,35 @@ fn status_follows_a_session_and_fails_when_none_runs() {
     assert_eq!(project.call(&["status", "--json"]).status.code(), Some(1));
 }
 
+// promise: command.status.1
+#[test]
+fn status_says_since_when_a_workflow_runs_and_how_its_run_before_ended() {
+    let project = project();
+    project.config(&CONFIG.replace("echo built; ", "while test -e held; do sleep 0.01; done; "));
+    let mut session = project.run_watching();
+    let workflow = |state: &str| {
+        wait::until("the workflow is there", || {
+            let status = status(&project)?;
+            let pages = &status["workflows"]["pages"];
+            (pages["state"] == state && pages["runs"] != 0).then_some(())
+        });
+        let page = stdout(&project.call(&["status"]));
+        page.lines().find(|line| line.trim_start().starts_with("pages ")).unwrap().to_owned()
+    };
+    project.file("pages/a.md", "1");
+    let idle = workflow("idle");
+    assert!(idle.contains("ok ") && idle.contains(" ago, took ") && !idle.contains("began"), "{idle}");
+    project.file("held", "").file("pages/a.md", "2");
+    let running = workflow("running");
+    let (began, before) = running.split_once("; before: ").unwrap();
+    assert!(began.contains("began ") && began.contains(" ago"), "{running}");
+    // The rest of a long line is cut to the width.
+    assert!(before.starts_with("ok ") && before.contains(" ago"), "{running}");
+    std::fs::remove_file(project.path("held")).unwrap();
+    workflow("idle");
+    assert!(session.stop().success());
+}
+
 // promise: command.status.2
 #[test]
 fn neither_status_nor_state_holds_a_token_and_the_file_is_private() {

@@ -163,7 +163,7 @@ steps = [{ action = "start_process", process = "absent" }, { action = "log", mes
     for (process, names, reason) in [
         ("absent", "bin/absent", "No such file or directory"),
         ("bare", "no-program-has-this-name", "No such file or directory"),
-        ("closed", "bin/closed", "Permission denied"),
+        ("closed", "bin/closed' cannot be executed (`chmod +x` makes", "Permission denied"),
         ("homeless", "no/such/folder", "No such file or directory"),
         ("orphaned", "bin/orphaned", "No such file or directory"),
     ] {

@@ -153,6 +153,7 @@ fn startup_workflows_run_in_the_order_of_their_list_also_after_one_that_fails() 
         teller("one"),
     ));
     let mut session = project.run();
+    session.wait_for("running workflow m");
     wait_for_told(&project, &["slow z", "one m"]);
     let lines = session.stderr_lines();
     let at = |fragment: &str| lines.iter().position(|line| line.contains(fragment)).unwrap();
