@@ -100,6 +100,21 @@ pub fn is_alive(pid: u32) -> bool {
         .is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])))
 }
 
+/// Whether somebody has stopped a process (proc(5), `T`), or stopped the child for whose `exec` it waits within vfork(2):
+/// it cannot take its own stop before (`D`).
+pub fn is_stopped(pid: u32) -> bool {
+    let task = format!("/proc/{pid}/task/{pid}");
+    let stat = std::fs::read_to_string(format!("{task}/stat")).unwrap_or_default();
+    match stat.rsplit(") ").next().and_then(|rest| rest.chars().next()) {
+        Some('T') => true,
+        Some('D') => {
+            let children = std::fs::read_to_string(format!("{task}/children")).unwrap_or_default();
+            children.split_whitespace().filter_map(|child| child.parse().ok()).any(is_stopped)
+        }
+        _ => false,
+    }
+}
+
 /// Waits until a process is gone.
 pub fn gone(pid: u32) {
     until(&format!("process {pid} is gone"), || (!is_alive(pid)).then_some(()));

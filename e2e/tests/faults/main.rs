@@ -55,11 +55,6 @@ fn status(pid: u32, name: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// Whether a process is stopped.
-fn is_stopped(pid: u32) -> bool {
-    status(pid, "State").is_some_and(|state| state.starts_with('T'))
-}
-
 /// Children of a process, of its first thread: devloop, guardian and keepers have no other that forks.
 fn children(parent: u32) -> Vec<u32> {
     let list = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! any user can make it.
 #![expect(unsafe_code, reason = "ptrace is a plain system call")]
 
-use crate::{Chance, gone_after, is_stopped, project, trees};
+use crate::{Chance, gone_after, project, trees};
 use e2e::faults::{figures, rounds};
 use e2e::{stray, wait};
 use rustix::process::Signal;
@@ -81,7 +81,7 @@ steps = [{{ action = "restart_process", process = "racer" }}]
     let (mut chance, mut times) = (Chance::of("P10"), Vec::new());
     let stopped = || {
         let pids = trees::with_token(&token).into_iter().map(|(pid, _)| pid);
-        pids.filter(|pid| is_stopped(*pid)).collect::<Vec<u32>>()
+        pids.filter(|pid| wait::is_stopped(*pid)).collect::<Vec<u32>>()
     };
     for life in 1..=rounds(5, 200) {
         session.wait_for_count("started process racer", life);

@@ -1,6 +1,6 @@
 //! What is typed: ctrl-c, ctrl-z, and what `fg` does.
 
-use crate::{is_stopped, project};
+use crate::project;
 use e2e::faults::rounds;
 use e2e::terminal::Keyboard;
 use e2e::{Project, Session, stray, wait};
@@ -77,7 +77,7 @@ fn p12_ctrl_z_pauses_children_and_fg_continues_them_and_nobody_is_restarted() {
     keyboard.ctrl('z');
     let devloop = session.pid();
     for pid in pids.into_iter().chain([devloop]) {
-        wait::until("all are stopped", || is_stopped(pid).then_some(()));
+        wait::until("all are stopped", || wait::is_stopped(pid).then_some(()));
     }
     let beats = (count(&project, "beats"), count(&project, "apart"));
     std::thread::sleep(nap());
@@ -113,7 +113,7 @@ stop_timeout_ms = 2000
     keyboard.ctrl('z');
     let slow = wait::pid(&project.path("slow.pid"));
     for pid in [session.pid(), slow] {
-        wait::until("both are stopped", || is_stopped(pid).then_some(()));
+        wait::until("both are stopped", || wait::is_stopped(pid).then_some(()));
     }
     std::thread::sleep(nap());
     project.file("finish", "");
@@ -135,7 +135,7 @@ fn p19_a_devloop_that_was_stopped_for_long_restarts_nobody_and_has_lost_no_exit(
     let brief = wait::lines(&project.path("pids"), 1)[0].parse().unwrap();
     let pids = ["beat.pid", "asked.pid"].map(|file| wait::pid(&project.path(file)));
     session.signal(Signal::STOP);
-    wait::until("devloop is stopped", || is_stopped(session.pid()).then_some(()));
+    wait::until("devloop is stopped", || wait::is_stopped(session.pid()).then_some(()));
     stray::signal(brief, Signal::KILL).unwrap();
     wait::gone(brief);
     std::thread::sleep(nap());

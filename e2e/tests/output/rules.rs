@@ -78,9 +78,11 @@ cp "$DEVLOOP_STATE" "seen.$$$$"
 echo "seen.$$$$" >> lives
 echo port 8080
 while [ ! -e "end.$(wc -l < lives)" ]; do sleep 0.01; done
+# The second life is the last one.
+[ "$(wc -l < lives)" = 2 ]
 ''']
-restart = "always"
-restart_delay_ms = 300
+restart = "on_failure"
+restart_delay_ms = 20
 output = { rules = [{ state_key = "port", pattern = "port ([0-9]+)" }] }
 "#,
     );
@@ -92,9 +94,9 @@ output = { rules = [{ state_key = "port", pattern = "port ([0-9]+)" }] }
         assert_eq!(seen["port"], "", "life {life}");
         wait_for_state(&project, "port", "8080");
         project.file(&format!("end.{life}"), "");
-        session.wait_for_count("process server exited with exit status 0", life);
-        wait_for_state(&project, "port", "");
+        session.wait_for(&format!("process server exited with exit status {}", 2 - life));
     }
+    wait_for_state(&project, "port", "");
 }
 
 // promise: output.rule.3

@@ -1,6 +1,6 @@
 //! What happens to processes when the machine or somebody on it is unkind.
 
-use super::{is_stopped, parent, project};
+use super::{parent, project};
 use e2e::{Project, Session, stray, wait};
 use rustix::process::Signal;
 use std::process::{Command, Stdio};
@@ -115,7 +115,7 @@ fn a_guardian_and_a_keeper_that_are_stopped_when_devloop_is_killed_are_woken_by_
     // In this order nobody is left to wake the next.
     for pid in [session.pid(), guardian, keeper] {
         stray::signal(pid, Signal::STOP).unwrap();
-        wait::until("it is stopped", || is_stopped(pid).then_some(()));
+        wait::until("it is stopped", || wait::is_stopped(pid).then_some(()));
     }
     stray::signal(session.pid(), Signal::KILL).unwrap();
     [child, daemon, keeper, guardian].into_iter().for_each(wait::gone);

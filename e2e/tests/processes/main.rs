@@ -31,12 +31,6 @@ fn stat(pid: u32, field: usize) -> u64 {
     stat.rsplit(')').next().unwrap().split_whitespace().nth(field - 3).unwrap().parse().unwrap()
 }
 
-/// Whether somebody has stopped a process (proc(5), `T`).
-fn is_stopped(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    status.lines().any(|line| line.starts_with("State:") && line.contains('T'))
-}
-
 /// The parent of a process.
 fn parent(pid: u32) -> u32 {
     u32::try_from(stat(pid, 4)).unwrap()

@@ -32,11 +32,6 @@ fn on_terminal(command: &mut Command) -> (Keyboard, Session) {
     (keyboard, session)
 }
 
-fn is_stopped(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
-}
-
 // promise: run.keys.1
 #[test]
 fn keys_restart_run_show_clear_and_quit() {
@@ -78,7 +73,7 @@ fn keys_are_heard_again_after_ctrl_z_and_fg() {
     let (mut keyboard, mut session) = on_terminal(&mut project.command(&["run"]));
     keyboard.ctrl('z');
     let pid = session.pid();
-    wait::until("devloop is stopped", || is_stopped(pid).then_some(()));
+    wait::until("devloop is stopped", || wait::is_stopped(pid).then_some(()));
     stray::signal(pid, Signal::CONT).unwrap();
     session.wait_for("devloop stood still for");
     keyboard.line("r web");
