@@ -43,7 +43,7 @@ use http::{Listeners, Servers};
 use interrupts::Interrupts;
 use keyboard::{Desk, Keyboard};
 use launch::Launcher;
-use leftovers::Sweep;
+use leftovers::{Sweep, Swept};
 use plan_file::{PlanFile, ReadPlan};
 use prober::{Asked, Prober};
 use process::Processes;
@@ -130,7 +130,7 @@ impl Adapters {
         let sweep = if plan.artifacts.is_empty() {
             Some(sweep)
         } else {
-            tell_swept(&reporter, sweep.end());
+            tell_swept(&reporter, &sweep.end());
             None
         };
         let file = StatusFile::start(&plan.state_file)
@@ -204,7 +204,7 @@ impl Adapters {
     fn watch(&mut self) {
         let (sweep, reporter) = (Mutex::new(self.sweep.take()), Arc::clone(&self.reporter));
         let swept =
-            Arc::new(move || lock(&sweep).take().into_iter().for_each(|sweep| tell_swept(&reporter, sweep.end())));
+            Arc::new(move || lock(&sweep).take().into_iter().for_each(|sweep| tell_swept(&reporter, &sweep.end())));
         // In the lane of the changes: none of them may be heard before it.
         let (changes, before) = (self.changes.clone(), Arc::clone(&swept));
         let began = move || {
@@ -318,10 +318,17 @@ impl Adapters {
     }
 }
 
-fn tell_swept(reporter: &Reporter, killed: usize) {
-    if killed > 0 {
-        let swept = human::count(killed, "process", "processes");
-        reporter.line("engine", Level::Warn, &format!("killed what an earlier session had left behind: {swept}"));
+fn tell_swept(reporter: &Reporter, swept: &Swept) {
+    if !swept.killed.is_empty() {
+        let killed = human::count(swept.killed.len(), "process", "processes");
+        reporter.line("engine", Level::Warn, &format!("killed what an earlier session had left behind: {killed}"));
+    }
+    for session in &swept.living {
+        let told = format!(
+            "another session (pid {session}) with this state file still runs: somebody removed its lock file; end one of \
+             the two"
+        );
+        reporter.line("engine", Level::Warn, &told);
     }
 }
 

@@ -25,27 +25,40 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// A sweep on a thread of its own, while a session is put together.
 pub struct Sweep {
-    thread: Option<JoinHandle<BTreeSet<i32>>>,
-    /// Who was killed without a thread.
-    killed: BTreeSet<i32>,
+    thread: Option<JoinHandle<Swept>>,
+    /// What was found without a thread.
+    swept: Swept,
+}
+
+/// What a sweep found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Processes that dead sessions had left, and that were killed.
+    pub killed: BTreeSet<i32>,
+    /// Sessions with the same state file that still live, although the lock of that file was free: somebody removed it.
+    pub living: BTreeSet<i32>,
 }
 
 impl Sweep {
     /// Kills what dead sessions of this state file have left of their process trees.
     ///
-    /// The lock of the state file must be held from before it until it has ended: then no session lives to which they
-    /// could belong. Groups that the user contains as such have no mark, so what they leave lives on.
+    /// The lock of the state file must be held from before it until it has ended: then only a session whose lock was
+    /// removed can live, and that is left alone. Groups that the user contains as such have no mark, so what they leave
+    /// lives on.
     pub fn begin(state_file: &Path) -> Self {
         let own = state_file.to_owned();
         let thread = std::thread::Builder::new().name("devloop-sweep".to_owned()).spawn(move || sweep(&own)).ok();
         // Without a thread it is done at once.
-        let killed = if thread.is_none() { sweep(state_file) } else { BTreeSet::new() };
-        Self { thread, killed }
+        let swept = if thread.is_none() { sweep(state_file) } else { Swept::default() };
+        Self { thread, swept }
     }
 
-    /// Waits for its end, and says how many processes were killed.
-    pub fn end(mut self) -> usize {
-        self.killed.len() + self.thread.take().and_then(|thread| thread.join().ok()).map_or(0, |killed| killed.len())
+    /// Waits for its end, and says what was found.
+    pub fn end(mut self) -> Swept {
+        match self.thread.take() {
+            Some(thread) => thread.join().unwrap_or_default(),
+            None => std::mem::take(&mut self.swept),
+        }
     }
 }
 
@@ -58,17 +71,18 @@ impl Drop for Sweep {
 }
 
 /// Kills them, and says whom.
-fn sweep(state_file: &Path) -> BTreeSet<i32> {
+fn sweep(state_file: &Path) -> Swept {
     let marks = Marks::of(state_file);
     // Started below such a process, we and our guardian have its marks, and so have those who wait for us.
     if std::env::var_os(env_vars::LIFE).is_some()
         && std::env::var_os(env_vars::STATE).as_deref() == Some(state_file.as_os_str())
     {
-        return BTreeSet::new();
+        return Swept::default();
     }
-    let (mut killed, mut sessions) = (BTreeSet::new(), BTreeSet::new());
+    let (mut swept, mut sessions) = (Swept::default(), BTreeSet::new());
     for _ in 0..ROUNDS_MAX {
         let all: Vec<i32> = processes().collect();
+        swept.living.extend(all.iter().filter_map(|pid| marks.session_of(*pid)).filter_map(Whose::living));
         sessions.extend(all.iter().filter(|pid| marks.are_on(**pid)).filter_map(|pid| orphaned_session(*pid)));
         // Mostly there are none, and nobody is asked.
         let is_among = |pid| !sessions.is_empty() && living_in(pid).is_some_and(|session| sessions.contains(&session));
@@ -79,20 +93,30 @@ fn sweep(state_file: &Path) -> BTreeSet<i32> {
         }
         for pid in left {
             if kill(pid, is_ours) {
-                killed.insert(pid);
+                swept.killed.insert(pid);
             }
         }
         std::thread::sleep(PAUSE);
     }
-    killed
+    swept
 }
 
-/// The session of a living process (`stat` in proc(5)); none of a zombie.
-fn living_in(pid: i32) -> Option<i32> {
+/// A field of a living process after its state, counted as in proc(5) (`stat`); none of a zombie.
+fn field(pid: i32, number: usize) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit(')').next()?.split_whitespace();
     let is_alive = !matches!(fields.next()?, "Z" | "X");
-    fields.nth(2)?.parse().ok().filter(|_| is_alive)
+    fields.nth(number - 4)?.parse().ok().filter(|_| is_alive)
+}
+
+/// The session of a living process.
+fn living_in(pid: i32) -> Option<i32> {
+    field(pid, 6)?.try_into().ok()
+}
+
+/// When a living process began, in ticks since the machine did.
+fn began(pid: i32) -> Option<u64> {
+    field(pid, 22)
 }
 
 /// The session of a process, if nobody leads it any more: as long as the keeper that made it lives, it clears up itself,
@@ -126,6 +150,33 @@ fn processes() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
+/// To which session a marked process belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// To one that is gone.
+    Dead,
+    /// To the one of this process.
+    Living(i32),
+}
+
+impl Whose {
+    /// Tells by the mark, which begins with the number of the session's process. That is older than all that it starts;
+    /// who is younger has only come to its number.
+    fn of(pid: i32, life: &[u8]) -> Self {
+        let number =
+            life.split(|byte| *byte == b'.').next().and_then(|number| str::from_utf8(number).ok()?.parse().ok());
+        let is_older = |session: &i32| began(*session).is_some_and(|at| began(pid).is_some_and(|own| at <= own));
+        number.filter(is_older).map_or(Self::Dead, Self::Living)
+    }
+
+    fn living(self) -> Option<i32> {
+        match self {
+            Self::Dead => None,
+            Self::Living(session) => Some(session),
+        }
+    }
+}
+
 /// How the environment of a session's processes is recognised.
 struct Marks {
     state: Vec<u8>,
@@ -139,18 +190,20 @@ impl Marks {
         Self { state, life: begin(env_vars::LIFE) }
     }
 
-    /// Whether a living process has the marks. One that belongs to somebody else, or is a zombie, shows none (proc(5)).
+    /// Whether a living process has the marks, of a session that is gone.
     fn are_on(&self, pid: i32) -> bool {
+        self.session_of(pid) == Some(Whose::Dead)
+    }
+
+    /// The session of a living process with the marks. One that belongs to somebody else, or is a zombie, shows none
+    /// (proc(5)).
+    fn session_of(&self, pid: i32) -> Option<Whose> {
         // Its size is not known before: with room for the most, it takes one call to read it and one to see its end.
         let mut environment = Vec::with_capacity(ENVIRONMENT);
-        let read = File::open(format!("/proc/{pid}/environ"))
-            .and_then(|file| file.take(u64::MAX).read_to_end(&mut environment));
-        if read.is_err() {
-            return false;
-        }
-        let variables = || environment.split(|byte| *byte == 0);
-        variables().any(|variable| variable == self.state)
-            && variables().any(|variable| variable.starts_with(&self.life))
+        File::open(format!("/proc/{pid}/environ")).ok()?.take(u64::MAX).read_to_end(&mut environment).ok()?;
+        let mut variables = environment.split(|byte| *byte == 0);
+        let life = variables.clone().find_map(|variable| variable.strip_prefix(self.life.as_slice()))?;
+        variables.any(|variable| variable == self.state).then(|| Whose::of(pid, life))
     }
 }
 
@@ -159,6 +212,9 @@ impl Marks {
 mod tests {
     use super::*;
     use std::process::{Command, Stdio};
+
+    /// A life of a session that is gone: no process has this number (`PID_MAX_LIMIT` is 2^22, proc(5)).
+    const NOBODY: &str = "4194305.web.1";
 
     fn sleeper(marks: &[(&str, &str)]) -> std::process::Child {
         let mut command = Command::new("sleep");
@@ -172,21 +228,49 @@ mod tests {
         let (ours, others) = (folder.path().join("ours.json"), folder.path().join("others.json"));
         let (state, life) = (env_vars::STATE, env_vars::LIFE);
         let (ours_text, others_text) = (ours.to_str().unwrap(), others.to_str().unwrap());
-        let mut left = sleeper(&[(state, ours_text), (life, "1.web.1")]);
+        let mut left = sleeper(&[(state, ours_text), (life, NOBODY)]);
         let mut hook = sleeper(&[(state, ours_text)]);
-        let mut strange = sleeper(&[(state, others_text), (life, "1.web.1")]);
+        let mut strange = sleeper(&[(state, others_text), (life, NOBODY)]);
         // Until its exec, a child has our own environment.
         while !Marks::of(&ours).are_on(left.id().cast_signed()) {
             std::thread::yield_now();
         }
-        assert_eq!(sweep(&ours), BTreeSet::from([left.id().cast_signed()]));
+        assert_eq!(sweep(&ours).killed, BTreeSet::from([left.id().cast_signed()]));
         assert!(!left.wait().unwrap().success());
         for child in [&mut hook, &mut strange] {
             assert_eq!(child.try_wait().unwrap(), None);
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        assert_eq!(sweep(&ours), BTreeSet::new());
+        assert_eq!(sweep(&ours), Swept::default());
+    }
+
+    #[test]
+    fn what_belongs_to_a_session_that_lives_without_its_lock_is_left_alone_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = folder.path().join("ours.json");
+        let own = std::process::id().cast_signed();
+        let life = format!("{own}.web.1");
+        let mut child = sleeper(&[(env_vars::STATE, ours.to_str().unwrap()), (env_vars::LIFE, &life)]);
+        let pid = child.id().cast_signed();
+        while Marks::of(&ours).session_of(pid).is_none() {
+            std::thread::yield_now();
+        }
+        assert_eq!(sweep(&ours), Swept { killed: BTreeSet::new(), living: BTreeSet::from([own]) });
+        assert_eq!(child.try_wait().unwrap(), None);
+        // Whoever is younger than what is left has only come to the number of its session.
+        let mut younger = sleeper(&[]);
+        while began(younger.id().cast_signed()) <= began(own) {
+            younger.kill().unwrap();
+            younger.wait().unwrap();
+            younger = sleeper(&[]);
+        }
+        assert_eq!(Whose::of(own, format!("{}.web.1", younger.id()).as_bytes()), Whose::Dead);
+        younger.kill().unwrap();
+        younger.wait().unwrap();
+        assert_eq!(Whose::of(own, b"x"), Whose::Dead);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Runs a script in a session of its own, and answers with the pids that it prints.
@@ -194,7 +278,7 @@ mod tests {
         use std::io::{BufRead as _, BufReader};
         let mut command = Command::new("setsid");
         command.args(["sh", "-c", script]).env_remove(env_vars::LIFE).env_remove(env_vars::STATE);
-        let marks = format!("{}={} {}=1.web.1", env_vars::STATE, state_file.display(), env_vars::LIFE);
+        let marks = format!("{}={} {}={NOBODY}", env_vars::STATE, state_file.display(), env_vars::LIFE);
         let mut leader = command.env("MARKS", marks).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let line = BufReader::new(leader.stdout.take().unwrap()).lines().next().unwrap().unwrap();
         (leader, line.split(' ').map(|pid| pid.parse().unwrap()).collect())
@@ -211,7 +295,7 @@ mod tests {
         while [of_led[0], of_gone[0]].iter().any(|pid| !Marks::of(&ours).are_on(*pid)) {
             std::thread::yield_now();
         }
-        assert_eq!(sweep(&ours), BTreeSet::from([of_led[0], of_gone[0], of_gone[1]]));
+        assert_eq!(sweep(&ours).killed, BTreeSet::from([of_led[0], of_gone[0], of_gone[1]]));
         let live = |pids: &[i32]| pids.iter().filter(|pid| living_in(**pid).is_some()).count();
         assert_eq!((live(&of_gone), live(&of_led)), (0, 1));
         assert!(kill(of_led[1], |_| true));

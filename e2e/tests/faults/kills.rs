@@ -256,7 +256,7 @@ fn p4_a_signal_that_comes_while_its_handler_is_installed_is_heard() {
 /// that is led from outside, which is number 0 for all of them; then a session of devloop until it watches.
 const LED_FROM_OUTSIDE: &str = r#"
 sleep 100 & bystander=$!
-env DEVLOOP_STATE="$1" DEVLOOP_LIFE=1.web.1 sleep 20 & left=$!
+env DEVLOOP_STATE="$1" DEVLOOP_LIFE=4194305.web.1 sleep 20 & left=$!
 until grep -q DEVLOOP_LIFE "/proc/$left/environ"; do :; done
 shift
 "$@" >said 2>&1 & session=$!

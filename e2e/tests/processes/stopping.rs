@@ -202,6 +202,28 @@ stop_timeout_ms = 100
     assert!(!daemon.is_alive());
 }
 
+// promise: process.stop.1
+#[test]
+fn who_comes_to_the_keeper_while_its_parent_ends_is_asked_to_stop_as_well() {
+    for _ in 0..12 {
+        // Whoever is not asked would keep the session for longer than the test waits.
+        let project = project(
+            r#"
+[process.families]
+command = ["sh", "-c", """
+setsid sleep 1000 & setsid sleep 1000 & (setsid sh -c 'sleep 1000 & exec sleep 1000' &) ; echo up ; exec sleep 1000
+"""]
+stop_timeout_ms = 300000
+"#,
+        );
+        let mut session = project.run();
+        session.wait_for_stdout("up");
+        let processes = || wait::left_of(&project.root()).iter().filter(|left| left.ends_with("sleep 1000 ")).count();
+        wait::until("all sleep", || (processes() == 5).then_some(()));
+        assert!(session.stop().success());
+    }
+}
+
 // promise: process.stop.2
 #[test]
 fn a_session_of_its_own_that_a_dead_command_left_is_gone_before_the_next_life() {

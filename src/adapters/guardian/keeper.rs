@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 use super::marks::{Marks, Slot};
-use super::platform::{self, ChildSignal};
+use super::platform::{self, ChildSignal, Member};
 use super::signals::{self, Reaped};
 use super::spawn::{self, Failure, Plan};
 use super::wire::{self, HEADER_LEN, ORDER_LEN, Order};
@@ -206,28 +206,35 @@ impl Keeper {
         }
     }
 
+    /// Asks all that belongs to the command to end. The first to do so changes who is below whom, so that everybody is
+    /// found before.
     fn stop(&mut self, signal: i32) {
         self.is_asked_to_stop = true;
-        self.signal_all(&[signal, libc::SIGCONT], &[signal, libc::SIGCONT]);
+        let others = self.others();
+        self.signal_command(&[signal, libc::SIGCONT]);
+        signal_each(&others, &[signal, libc::SIGCONT]);
         self.stdin = None;
     }
 
-    /// Signals the command's group, and what else belongs to it.
-    fn signal_all(&self, to_group: &[i32], to_others: &[i32]) {
+    /// Pauses or continues all that belongs to the command, its group first: who is paused makes nobody.
+    fn pace(&self, to_command: i32, to_others: i32) {
+        self.signal_command(&[to_command]);
+        signal_each(&self.others(), &[to_others]);
+    }
+
+    fn signal_command(&self, signals: &[i32]) {
         if self.state != Main::Reaped {
-            for signal in to_group {
+            for signal in signals {
                 signal_group(self.main, *signal);
             }
         }
-        if self.contain == Contain::Tree {
-            tree::walk(&|_| false, &mut |member| {
-                if !member.is_zombie && member.group != self.main {
-                    for signal in to_others {
-                        member.send(*signal);
-                    }
-                }
-            });
-        }
+    }
+
+    /// Who belongs to the command outside of its group.
+    fn others(&self) -> Vec<Member> {
+        let mut others = if self.contain == Contain::Tree { tree::living() } else { Vec::new() };
+        others.retain(|member| member.group != self.main);
+        others
     }
 
     /// How long the next look may be away when nothing happens.
@@ -268,8 +275,8 @@ impl Keeper {
                 Some(Order::Stop(signal)) => self.stop(signal),
                 Some(Order::Kill) => self.begin_killing(true),
                 // Its own group may do what it does for ctrl-z; in others SIGTSTP could be without effect (setpgid(2)).
-                Some(Order::Suspend) => self.signal_all(&[libc::SIGTSTP], &[libc::SIGSTOP]),
-                Some(Order::Resume) => self.signal_all(&[libc::SIGCONT], &[libc::SIGCONT]),
+                Some(Order::Suspend) => self.pace(libc::SIGTSTP, libc::SIGSTOP),
+                Some(Order::Resume) => self.pace(libc::SIGCONT, libc::SIGCONT),
                 None => {}
             }
         }
@@ -279,6 +286,14 @@ impl Keeper {
         if let Some(control) = &self.control {
             // Small and few: they always fit. An error means that nobody listens, which the next read says too.
             let _ = rustix::io::write(control, &report.encode());
+        }
+    }
+}
+
+fn signal_each(members: &[Member], signals: &[i32]) {
+    for member in members {
+        for signal in signals {
+            member.send(*signal);
         }
     }
 }

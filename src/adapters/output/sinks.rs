@@ -22,6 +22,9 @@ use super::{OwnLine, SinkOptions, Stamp, Warning};
 /// Batches from this length on are not copied for the log but shared with it; below it, joining small pieces is cheaper.
 const SHARED_MIN: usize = 16 * 1024;
 
+/// The last line of a log.
+const LOG_IS_FULL: &str = "the session log has reached its limit: nothing more is written to it";
+
 /// One of the three destinations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -48,7 +51,6 @@ pub(super) struct Sinks {
     indexed: Option<HashSet<String>>,
     /// Bytes that the log still takes before its last line.
     log_left: u64,
-    log_last: Vec<u8>,
     stdout_colours: bool,
     stderr_colours: bool,
     label_width: usize,
@@ -75,10 +77,10 @@ impl Sinks {
         };
         let (mut log, mut indexed) = (None, None);
         let mut log_left = options.log_bytes_max;
-        let log_last = (options.warning)("the session log has reached its limit: nothing more is written to it");
+        let log_last = (options.warning)(LOG_IS_FULL).len() as u64;
         if let Some(file) = options.log {
             let there = file.metadata()?.len();
-            log_left = log_left.saturating_sub(there).saturating_sub(log_last.len() as u64);
+            log_left = log_left.saturating_sub(there).saturating_sub(log_last);
             indexed = options.log_index.is_some().then(HashSet::new);
             log = Some(add(file.into(), options.log_index, "the session log")?);
         }
@@ -89,7 +91,6 @@ impl Sinks {
             log,
             indexed,
             log_left,
-            log_last,
             stdout_colours: options.stdout_colours,
             stderr_colours: options.stderr_colours,
             label_width: options.label_width,
@@ -274,10 +275,13 @@ impl Sinks {
             self.keep(batch);
             return;
         }
-        if place == Place::Log && !self.fits_log(&mut batch) {
+        let is_full = place == Place::Log && !self.fits_log(&mut batch);
+        self.enqueue(index, Batch::Alone(batch), whose);
+        if is_full {
+            // Whoever looks into the log finds it there, and the others see where nothing can be found any more.
+            self.warn(LOG_IS_FULL);
             self.log = None;
         }
-        self.enqueue(index, Batch::Alone(batch), whose);
     }
 
     fn enqueue(&mut self, index: usize, batch: Batch, whose: Whose) {
@@ -289,8 +293,8 @@ impl Sinks {
         }
     }
 
-    /// Whether the log takes the batch; when not, the batch is cut after the last line that fits, with the log's last
-    /// line behind it.
+    /// Whether the log takes the batch; when not, the batch is cut after the last line that fits, and there is room for
+    /// the log's last line.
     fn fits_log(&mut self, batch: &mut Vec<u8>) -> bool {
         if let Some(left) = self.log_left.checked_sub(batch.len() as u64) {
             self.log_left = left;
@@ -298,7 +302,7 @@ impl Sinks {
         }
         let fits = usize::try_from(self.log_left).map_or(batch.len(), |left| left.min(batch.len()));
         batch.truncate(memchr::memrchr(b'\n', &batch[..fits]).map_or(0, |at| at + 1));
-        batch.extend_from_slice(&self.log_last);
+        self.log_left = u64::MAX;
         false
     }
 }

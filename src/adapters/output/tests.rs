@@ -338,8 +338,9 @@ fn the_log_stops_at_its_limit_with_a_line_that_says_so() {
     let mut child = stage.child("sh web", |_| {});
     child.stdout.write_all(&b"0123456789\n".repeat(5000)).unwrap();
     stage.drain(child.id);
-    let [out, _, log] = stage.ends();
+    let [out, err, log] = stage.ends();
     assert_eq!(out.lines().count(), 5000);
+    assert_eq!(err.matches("the session log has reached its limit").count(), 1, "{err}");
     assert!(log.len() <= 10_000 && log.len() > 9_900, "{}", log.len());
     assert!(log.lines().last().unwrap().contains("has reached its limit"), "{log}");
     let whole = log.lines().filter(|line| *line == "[sh web] 0123456789").count();

@@ -217,6 +217,12 @@ impl Member {
         parents.contains(&parent).then_some(Self { pid, group, session, is_zombie: state != 0, handle })
     }
 
+    /// The same without a descriptor.
+    pub(in super::super) fn let_go(mut self) -> Self {
+        self.handle = None;
+        self
+    }
+
     /// Signals it.
     pub(in super::super) fn send(&self, signal: i32) {
         match (&self.handle, Signal::from_named_raw(signal)) {

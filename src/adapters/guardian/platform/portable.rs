@@ -134,6 +134,11 @@ impl Member {
     }
 
     /// There is no such process.
+    pub(in super::super) fn let_go(self) -> Self {
+        match self.handle {}
+    }
+
+    /// There is no such process.
     pub(in super::super) fn send(&self, _signal: i32) {
         match self.handle {}
     }
