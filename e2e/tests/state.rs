@@ -232,6 +232,25 @@ fn st8_a_second_session_is_refused_with_the_pid_of_the_first_and_a_killed_one_is
     assert_eq!(mode(&project, ".devloop/state.json"), 0o600);
 }
 
+// promise: state.lock.3
+#[test]
+fn st8_a_session_whose_lock_file_was_removed_keeps_its_processes_and_is_named() {
+    let project = Project::new(programs!());
+    project.config("[process.web]\ncommand = [\"PUPPET\", \"print\", \"web is up\", \"hang\"]\n");
+    let mut first = project.run();
+    first.wait_for_stdout("web is up");
+    fs::remove_file(project.path(".devloop/state.json.lock")).unwrap();
+    let mut second = project.run();
+    let warned = second.wait_for(&format!("another session (pid {}) with this state file still runs", first.pid()));
+    assert!(warned.contains("WARN") && warned.contains("removed its lock file"), "{warned}");
+    second.wait_for_stdout("web is up");
+    assert_eq!(first.count("process web exited"), 0, "{}", first.told());
+    assert_eq!(second.count("killed what an earlier session had left"), 0, "{}", second.told());
+    second.stop();
+    first.stop();
+    wait::nothing_left(&project.root());
+}
+
 #[test]
 fn everything_that_a_hook_could_read_survives_a_kill_at_any_moment() {
     let mut steps = String::new();

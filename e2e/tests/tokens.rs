@@ -124,6 +124,10 @@ fn k5_no_token_is_in_the_state_or_in_a_template() {
     );
     assert_eq!(posting.post("t", "x").status, 204);
     posting.session.wait_for("token<>");
+    // What a child posts is data like what it prints.
+    assert_eq!(posting.post("t", &format!("mine is {}.", posting.token)).status, 204);
+    let state = std::fs::read_to_string(posting.project.state_file()).unwrap();
+    assert!(state.contains("mine is ***."), "{state}");
     assert!(!std::fs::read_to_string(posting.project.state_file()).unwrap().contains("dlt_"));
 }
 

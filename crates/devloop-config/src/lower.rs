@@ -57,6 +57,8 @@ pub(crate) struct Lowering<'a> {
     variables: RefCell<Vec<VariableUse>>,
     /// How many globs and regular expressions were met.
     patterns: Cell<usize>,
+    /// Where the state file is.
+    state_folder: RefCell<PathBuf>,
 }
 
 /// Lowers a whole text. The plan is only worth something when the bag holds no error.
@@ -79,6 +81,7 @@ pub(crate) fn lower<'a>(
         events: RefCell::default(),
         variables: RefCell::default(),
         patterns: Cell::new(0),
+        state_folder: RefCell::default(),
     };
     let mut plan = lowering.plan(&mut top, place);
     let servers = lowering.servers(&mut top);
@@ -94,9 +97,11 @@ pub(crate) fn lower<'a>(
 
 impl<'a> Lowering<'a> {
     fn plan(&self, top: &mut Reader<'a>, place: &Place) -> Plan {
+        let state_file = self.state_file(top, place);
+        self.state_folder.replace(state_file.parent().unwrap_or(&state_file).to_owned());
         Plan {
             root: self.root.clone(),
-            state_file: self.state_file(top, place),
+            state_file,
             debounce: top.millis("debounce_ms"),
             concurrent: top.switch("concurrent"),
             startup_workflows: self.workflows(top, "startup_workflows"),

@@ -23,6 +23,9 @@ use std::time::Duration;
 /// State keys that devloop writes itself; hooks, rules and `write_state` may not.
 pub const RESERVED_KEYS: [&str; 3] = ["root", "last_workflow", "last_changed_files"];
 
+/// Folders beside the state file that are devloop's own: nothing below them counts as a change.
+pub const STATE_FOLDERS: [&str; 4] = ["logs", "log-index", "artifacts", "changed"];
+
 /// Whether a state key belongs to devloop: one of [`RESERVED_KEYS`], or anything below `artifact.`.
 pub fn is_reserved(key: &str) -> bool {
     RESERVED_KEYS.contains(&key) || key == "artifact" || key.starts_with("artifact.")

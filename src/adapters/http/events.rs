@@ -139,7 +139,7 @@ impl Events {
         check_entity(head).map_err(|answer| refused(answer.into()))?;
         let body = connection.body(head).await.map_err(refused)?;
         *is_whole = true;
-        let value = wire::value(&body).map_err(|answer| refused(answer.into()))?;
+        let value = self.tokens.mask(wire::value(&body).map_err(|answer| refused(answer.into()))?);
         let fingerprint = Fingerprint::of(&value);
         if value.len() > VALUE_BYTES_MAX {
             return Err(Refused { value: Some(fingerprint), ..refused(Answer::ValueTooLong.into()) });

@@ -58,6 +58,11 @@ impl Tokens {
         Ok(Pass { token, who, tokens: Rc::clone(self) })
     }
 
+    /// A value without live tokens: what is posted is kept in the state and shown.
+    pub(super) fn mask(&self, value: String) -> String {
+        self.secrets.mask_text(value.into()).into_owned()
+    }
+
     /// Whose token this is. Looks at all of them, and at all of each.
     pub(super) fn find(&self, offered: &str) -> Option<Rc<Who>> {
         let offered: &Token = offered.as_bytes().try_into().ok()?;

@@ -91,7 +91,7 @@ impl Secrets {
     }
 
     /// Masks text. What is cut out and put in is ASCII, so text stays text.
-    pub(super) fn mask_text<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
+    pub fn mask_text<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
         match self.masked(text.as_bytes()) {
             Some(masked) => Cow::Owned(String::from_utf8_lossy(&masked).into_owned()),
             None => text,

@@ -1,5 +1,6 @@
 //! devloop's own files, which never count, so that a session cannot wake itself.
 
+use devloop_core::plan::STATE_FOLDERS;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ pub struct OwnFiles {
 }
 
 impl OwnFiles {
-    /// The files that belong to the session of a state file: itself, its lock, temporary files, the event log, and the
-    /// folders `logs`, `log-index`, `artifacts` and `changed` beside it.
+    /// The files that belong to the session of a state file: itself, its lock, temporary files, the event log, and
+    /// the [`STATE_FOLDERS`] beside it.
     pub fn of_state_file(state_file: &Path) -> Self {
         let folder = state_file.parent().unwrap_or(Path::new("/"));
         let name = state_file.file_name().unwrap_or(OsStr::new("state.json")).to_string_lossy();
@@ -27,7 +28,7 @@ impl OwnFiles {
                 folder.join(format!("{name}.lock")),
                 folder.join(format!("{name}.status")),
             ],
-            folders: ["logs", "log-index", "artifacts", "changed"].map(|name| folder.join(name)).to_vec(),
+            folders: STATE_FOLDERS.map(|name| folder.join(name)).to_vec(),
             // The state file's temporary files begin with its hidden name.
             prefixes: vec![folder.join(format!(".{name}.")), folder.join("events.jsonl")],
         }

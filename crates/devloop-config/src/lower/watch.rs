@@ -6,6 +6,7 @@ use crate::reader::{Reader, Text};
 use crate::resolve::{Sort, as_key};
 use crate::words::quoted;
 use devloop_core::names::WorkflowName;
+use devloop_core::plan::STATE_FOLDERS;
 use devloop_core::plan::watch::{PathPattern, WatchPlan};
 use std::path::Path;
 
@@ -17,6 +18,9 @@ impl<'a> Lowering<'a> {
                     let message = format!("`{}` is empty, so the group watches nothing", item.path);
                     let empty = Diagnostic::error(item.span, message).saying("empty");
                     self.bag.add(empty.hint("name what to watch, as in [\"src/\", \"**/*.css\"]"));
+                }
+                for text in &texts {
+                    self.warn_of_own_files(text);
                 }
                 self.path_patterns(&texts)
             }
@@ -50,12 +54,26 @@ impl<'a> Lowering<'a> {
         texts.iter().filter_map(|text| self.path_pattern(text)).collect()
     }
 
-    fn warn_of_own_files(&self, text: &Text<'a>, normal: &str) {
-        if normal.split('/').any(|segment| segment == OWN_FOLDER) {
-            let message = format!("`{}`: files below a folder named '{OWN_FOLDER}' never count", text.path);
-            let dead = Diagnostic::warning(text.span.clone(), message).saying("never changes");
-            self.bag.add(dead.hint("watch another folder"));
-        }
+    fn warn_of_own_files(&self, text: &Text<'a>) {
+        let Ok(normal) = relative(&self.root, text.value) else { return };
+        let folder = if normal.split('/').any(|segment| segment == OWN_FOLDER) {
+            format!("a folder named '{OWN_FOLDER}'")
+        } else if let Some(folder) = self.own_folder(&normal) {
+            format!("'{}', where devloop keeps its own beside the state file,", quoted(&folder))
+        } else {
+            return;
+        };
+        let message = format!("`{}`: files below {folder} never count", text.path);
+        let dead = Diagnostic::warning(text.span.clone(), message).saying("never changes");
+        self.bag.add(dead.hint("watch another folder"));
+    }
+
+    /// The folder beside the state file in which a pattern lies.
+    fn own_folder(&self, normal: &str) -> Option<String> {
+        let beside = self.state_folder.borrow();
+        let beside = beside.strip_prefix(&self.root).ok()?;
+        let own = STATE_FOLDERS.iter().map(|name| beside.join(name));
+        own.filter(|own| Path::new(normal).starts_with(own)).map(|own| own.display().to_string()).next()
     }
 
     fn path_pattern(&self, text: &Text<'a>) -> Option<PathPattern> {
@@ -65,10 +83,7 @@ impl<'a> Lowering<'a> {
         warn_of_shell_words(self.bag, text);
         let problem = match relative(&self.root, text.value) {
             Ok(normal) => match PathPattern::new(text.value, &normal) {
-                Ok(pattern) => {
-                    self.warn_of_own_files(text, &normal);
-                    return Some(pattern);
-                }
+                Ok(pattern) => return Some(pattern),
                 Err(error) => {
                     let message = format!("`{}`: bad glob: {}", text.path, error.kind());
                     let hint = "write a literal `[`, `{`, `*` or `?` with a backslash before it";
