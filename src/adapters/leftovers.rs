@@ -5,7 +5,6 @@
 //! there nothing is found.
 
 use crate::env_vars;
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
@@ -34,9 +33,9 @@ pub struct Sweep {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Processes that dead sessions had left, and that were killed.
-    pub killed: BTreeSet<i32>,
+    pub killed: Vec<i32>,
     /// Sessions with the same state file that still live, although the lock of that file was free: somebody removed it.
-    pub living: BTreeSet<i32>,
+    pub living: Vec<i32>,
 }
 
 impl Sweep {
@@ -79,26 +78,39 @@ fn sweep(state_file: &Path) -> Swept {
     {
         return Swept::default();
     }
-    let (mut swept, mut sessions) = (Swept::default(), BTreeSet::new());
+    let (mut swept, mut sessions) = (Swept::default(), Vec::new());
     for _ in 0..ROUNDS_MAX {
         let all: Vec<i32> = processes().collect();
-        swept.living.extend(all.iter().filter_map(|pid| marks.session_of(*pid)).filter_map(Whose::living));
-        sessions.extend(all.iter().filter(|pid| marks.are_on(**pid)).filter_map(|pid| orphaned_session(*pid)));
+        let mut left = Vec::new();
+        for pid in &all {
+            match marks.session_of(*pid) {
+                Some(Whose::Living(session)) => swept.living.extend(new(session, &swept.living)),
+                Some(Whose::Dead) => {
+                    left.push(*pid);
+                    sessions.extend(orphaned_session(*pid).and_then(|session| new(session, &sessions)));
+                }
+                None => {}
+            }
+        }
         // Mostly there are none, and nobody is asked.
         let is_among = |pid| !sessions.is_empty() && living_in(pid).is_some_and(|session| sessions.contains(&session));
-        let is_ours = |pid: i32| marks.are_on(pid) || is_among(pid);
-        let left: Vec<i32> = all.into_iter().filter(|pid| is_ours(*pid)).collect();
+        left.extend(all.into_iter().filter(|pid| is_among(*pid) && !left.contains(pid)).collect::<Vec<_>>());
         if left.is_empty() {
             break;
         }
         for pid in left {
-            if kill(pid, is_ours) {
-                swept.killed.insert(pid);
+            if kill(pid, |pid| marks.are_on(pid) || is_among(pid)) {
+                swept.killed.extend(new(pid, &swept.killed));
             }
         }
         std::thread::sleep(PAUSE);
     }
     swept
+}
+
+/// What is not there yet.
+fn new(number: i32, there: &[i32]) -> Option<i32> {
+    (!there.contains(&number)).then_some(number)
 }
 
 /// A field of a living process after its state, counted as in proc(5) (`stat`); none of a zombie.
@@ -168,13 +180,6 @@ impl Whose {
         let is_older = |session: &i32| began(*session).is_some_and(|at| began(pid).is_some_and(|own| at <= own));
         number.filter(is_older).map_or(Self::Dead, Self::Living)
     }
-
-    fn living(self) -> Option<i32> {
-        match self {
-            Self::Dead => None,
-            Self::Living(session) => Some(session),
-        }
-    }
 }
 
 /// How the environment of a session's processes is recognised.
@@ -235,7 +240,7 @@ mod tests {
         while !Marks::of(&ours).are_on(left.id().cast_signed()) {
             std::thread::yield_now();
         }
-        assert_eq!(sweep(&ours).killed, BTreeSet::from([left.id().cast_signed()]));
+        assert_eq!(sweep(&ours).killed, [left.id().cast_signed()]);
         assert!(!left.wait().unwrap().success());
         for child in [&mut hook, &mut strange] {
             assert_eq!(child.try_wait().unwrap(), None);
@@ -256,7 +261,7 @@ mod tests {
         while Marks::of(&ours).session_of(pid).is_none() {
             std::thread::yield_now();
         }
-        assert_eq!(sweep(&ours), Swept { killed: BTreeSet::new(), living: BTreeSet::from([own]) });
+        assert_eq!(sweep(&ours), Swept { killed: Vec::new(), living: vec![own] });
         assert_eq!(child.try_wait().unwrap(), None);
         // Whoever is younger than what is left has only come to the number of its session.
         let mut younger = sleeper(&[]);
@@ -295,7 +300,10 @@ mod tests {
         while [of_led[0], of_gone[0]].iter().any(|pid| !Marks::of(&ours).are_on(*pid)) {
             std::thread::yield_now();
         }
-        assert_eq!(sweep(&ours).killed, BTreeSet::from([of_led[0], of_gone[0], of_gone[1]]));
+        let killed = sweep(&ours).killed;
+        let mut expected = [of_led[0], of_gone[0], of_gone[1]].to_vec();
+        expected.retain(|pid| !killed.contains(pid));
+        assert_eq!((killed.len(), expected), (3, Vec::new()));
         let live = |pids: &[i32]| pids.iter().filter(|pid| living_in(**pid).is_some()).count();
         assert_eq!((live(&of_gone), live(&of_led)), (0, 1));
         assert!(kill(of_led[1], |_| true));

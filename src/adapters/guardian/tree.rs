@@ -1,7 +1,5 @@
 //! The processes below this one.
 
-use std::collections::BTreeSet;
-
 use super::platform::{self, Member};
 
 /// How many are held at the same time, so that descriptors are left to look with.
@@ -38,11 +36,14 @@ pub(super) fn walk(leave_out: &dyn Fn(i32) -> bool, visit: &mut dyn FnMut(Member
 /// before. So we look again until nobody has come meanwhile.
 pub(super) fn living() -> Vec<Member> {
     let me = std::process::id().cast_signed();
-    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
+    let (mut found, mut known) = (Vec::new(), Vec::new());
     let mut before = platform::children(me);
     for _ in 0..WALKS_MAX {
         walk(&|_| false, &mut |member| {
-            if !member.is_zombie && known.insert(member.pid) {
+            if !member.is_zombie
+                && let Err(place) = known.binary_search(&member.pid)
+            {
+                known.insert(place, member.pid);
                 found.push(if found.len() < HELD_MAX { member } else { member.let_go() });
             }
         });
