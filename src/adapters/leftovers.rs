@@ -81,13 +81,15 @@ fn sweep(state_file: &Path) -> Swept {
     let (mut swept, mut sessions) = (Swept::default(), Vec::new());
     for _ in 0..ROUNDS_MAX {
         let all: Vec<i32> = processes().collect();
-        let mut left = Vec::new();
+        let (mut left, mut living) = (Vec::new(), Vec::new());
         for pid in &all {
             match marks.session_of(*pid) {
-                Some(Whose::Living(session)) => swept.living.extend(new(session, &swept.living)),
+                Some(Whose::Living(session)) => add(&mut living, session),
                 Some(Whose::Dead) => {
                     left.push(*pid);
-                    sessions.extend(orphaned_session(*pid).and_then(|session| new(session, &sessions)));
+                    if let Some(session) = orphaned_session(*pid) {
+                        add(&mut sessions, session);
+                    }
                 }
                 None => {}
             }
@@ -95,12 +97,15 @@ fn sweep(state_file: &Path) -> Swept {
         // Mostly there are none, and nobody is asked.
         let is_among = |pid| !sessions.is_empty() && living_in(pid).is_some_and(|session| sessions.contains(&session));
         left.extend(all.into_iter().filter(|pid| is_among(*pid) && !left.contains(pid)).collect::<Vec<_>>());
-        if left.is_empty() {
+        // The kernel frees the lock of one that is killed a moment before that is seen: whoever lives, lives twice.
+        let is_sure = living == swept.living;
+        swept.living = living;
+        if left.is_empty() && is_sure {
             break;
         }
         for pid in left {
             if kill(pid, |pid| marks.are_on(pid) || is_among(pid)) {
-                swept.killed.extend(new(pid, &swept.killed));
+                add(&mut swept.killed, pid);
             }
         }
         std::thread::sleep(PAUSE);
@@ -108,9 +113,11 @@ fn sweep(state_file: &Path) -> Swept {
     swept
 }
 
-/// What is not there yet.
-fn new(number: i32, there: &[i32]) -> Option<i32> {
-    (!there.contains(&number)).then_some(number)
+/// Adds a number once.
+fn add(numbers: &mut Vec<i32>, number: i32) {
+    if !numbers.contains(&number) {
+        numbers.push(number);
+    }
 }
 
 /// A field of a living process after its state, counted as in proc(5) (`stat`); none of a zombie.

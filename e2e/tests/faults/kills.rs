@@ -221,14 +221,18 @@ fn p4_a_signal_in_the_first_milliseconds_ends_the_program_and_leaves_nothing() {
     }
 }
 
+/// Whether this machine has and allows what a test needs; the continuous run must.
+fn works(command: &mut Command) -> bool {
+    let works = command.stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+    assert!(works || std::env::var_os("CI").is_none(), "the continuous run needs {command:?}");
+    works
+}
+
 /// Makes installing a handler take 50 ms, and waits in between for the first one (SIGINT is the lowest bit but one of
 /// `SigCgt`, proc(5)).
 #[test]
 fn p4_a_signal_that_comes_while_its_handler_is_installed_is_heard() {
-    let has_strace =
-        Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    assert!(has_strace || std::env::var_os("CI").is_none(), "the continuous run has strace");
-    if !has_strace {
+    if !works(Command::new("strace").arg("-V")) {
         return;
     }
     let project = project("[process.web]\ncommand = [\"PUPPET\", \"hang\"]\n");
@@ -269,10 +273,7 @@ kill -0 "$bystander" && echo 'the bystander lives'
 
 #[test]
 fn what_is_left_behind_is_killed_alone_where_the_session_is_led_from_outside_the_pid_namespace() {
-    let allows = Command::new("unshare").args(["-Urpf", "--kill-child", "--mount-proc", "true"]).status();
-    let allows = allows.is_ok_and(|status| status.success());
-    assert!(allows || std::env::var_os("CI").is_none(), "the continuous run has user namespaces");
-    if !allows {
+    if !works(Command::new("unshare").args(["-Urpf", "--kill-child", "--mount-proc", "true"])) {
         return;
     }
     let project = project("[process.web]\ncommand = [\"PUPPET\", \"hang\"]\n");

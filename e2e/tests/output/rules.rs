@@ -78,25 +78,27 @@ cp "$DEVLOOP_STATE" "seen.$$$$"
 echo "seen.$$$$" >> lives
 echo port 8080
 while [ ! -e "end.$(wc -l < lives)" ]; do sleep 0.01; done
-# The second life is the last one.
-[ "$(wc -l < lives)" = 2 ]
 ''']
-restart = "on_failure"
-restart_delay_ms = 20
+restart = "never"
 output = { rules = [{ state_key = "port", pattern = "port ([0-9]+)" }] }
+[watch.again]
+paths = ["again"]
+[workflow.again]
+steps = [{ action = "start_process", process = "server" }]
 "#,
     );
     project.file(".devloop/state.json", "{\"port\": \"of yesterday\"}");
-    let session = project.run();
+    let session = project.run_watching();
     for life in 1..=2 {
         let seen = &wait::lines(&project.path("lives"), life)[life - 1];
         let seen: Value = serde_json::from_str(&wait::file(&project.path(seen), |text| !text.is_empty())).unwrap();
         assert_eq!(seen["port"], "", "life {life}");
         wait_for_state(&project, "port", "8080");
         project.file(&format!("end.{life}"), "");
-        session.wait_for(&format!("process server exited with exit status {}", 2 - life));
+        session.wait_for_count("process server exited with exit status 0", life);
+        wait_for_state(&project, "port", "");
+        project.file("again", &life.to_string());
     }
-    wait_for_state(&project, "port", "");
 }
 
 // promise: output.rule.3

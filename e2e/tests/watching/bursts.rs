@@ -17,9 +17,9 @@ fn write_files(project: &Project, round: usize, count: usize) -> bool {
     longest < Duration::from_millis(8)
 }
 
-/// The number of runs for a burst of 300 files, which were all told; none on a machine that paused each of many.
-fn runs_of_burst(project: &Project) -> Option<usize> {
-    for round in 0..100 {
+/// The number of runs for a burst of 300 files, which were all told.
+fn runs_of_burst(project: &Project) -> usize {
+    for round in 0..300 {
         let before = project.runs_of_all().len();
         // Quiet before the burst, so that it begins after calm.
         std::thread::sleep(Duration::from_millis(300));
@@ -28,10 +28,10 @@ fn runs_of_burst(project: &Project) -> Option<usize> {
         let runs = project.runs_of_all();
         assert_eq!(files_of(&runs[before..]).len(), 300);
         if is_burst {
-            return Some(runs.len() - before);
+            return runs.len() - before;
         }
     }
-    None
+    panic!("the machine paused each of 300 bursts");
 }
 
 // promise: watch.debounce.2
@@ -41,8 +41,8 @@ fn a_burst_of_300_files_gives_one_run_at_once_and_one_when_it_is_over() {
     let mut session = project.run_watching();
     let runs = runs_of_burst(&project);
     assert!(
-        runs.is_none_or(|runs| (1..=2).contains(&runs)),
-        "{runs:?} runs: {:?}",
+        (1..=2).contains(&runs),
+        "{runs} runs: {:?}",
         project.runs().iter().map(|run| run.files.len()).collect::<Vec<_>>()
     );
     assert!(session.stop().success());
@@ -55,7 +55,7 @@ fn a_burst_of_300_files_gives_one_run_without_leading() {
     project.file("src/file", "old");
     project.record(&["src"], "[watch.src]\npaths = [\"src/\"]\nleading = false\n");
     let mut session = project.run_watching();
-    assert_eq!(runs_of_burst(&project).unwrap_or(1), 1);
+    assert_eq!(runs_of_burst(&project), 1);
     assert!(session.stop().success());
 }
 
@@ -90,8 +90,7 @@ fn w6_a_checkout_that_takes_longer_than_ten_debounce_times_is_one_burst() {
     project.record(&["src"], "debounce_ms = 200\n[watch.src]\npaths = [\"src/\"]\nleading = false\n");
     let mut session = project.run_watching();
     // A pause of the disk or of the machine ends a burst: such a round says nothing, and there is another one.
-    let mut unpaused = 0;
-    let whole = (0..10).any(|round| {
+    let whole = (0..30).any(|round| {
         let before = project.runs_of_all().len();
         // As long as a file is being written, only a quiet of `debounce_ms` ends the burst, on busy machines, too.
         let mut open = std::fs::File::create(project.path("src/open")).unwrap();
@@ -109,11 +108,10 @@ fn w6_a_checkout_that_takes_longer_than_ten_debounce_times_is_one_burst() {
         let runs = &project.runs_of_all()[before..];
         assert_eq!(files_of(runs).len(), FILES + 1);
         let is_long = took > Duration::from_millis(2100);
-        unpaused += usize::from(is_long && longest < Duration::from_millis(50));
         eprintln!("{took:.1?}, longest pause {longest:.1?}: {} runs", runs.len());
         is_long && runs.len() == 1
     });
-    assert!(whole || unpaused < 3, "a burst of {FILES} files was never released as one");
+    assert!(whole, "a burst of {FILES} files was never released as one");
     assert!(session.stop().success());
 }
 

@@ -332,6 +332,7 @@ fn of_many_daemons_left_behind_only_the_oldest_pipes_are_closed() {
     assert_eq!(err.matches("more than 32 daemons").count(), 1, "{err}");
 }
 
+// promise: log.file.3
 #[test]
 fn the_log_stops_at_its_limit_with_a_line_that_says_so() {
     let stage = Stage::open(Wish { log_bytes_max: 10_000, ..Wish::default() });
